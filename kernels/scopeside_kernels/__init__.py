@@ -1,0 +1,1 @@
+"""The operations of the pipeline that run per pixel or per chip; `reference` defines them."""

@@ -1,0 +1,1 @@
+"""What a program beside the service imports; needs only the base packages."""

@@ -1,0 +1,90 @@
+"""The one error tree.
+
+    ScopesideError
+    ├── FatalError                 ends the process with `exit_code` and one clear sentence
+    │   ├── ConfigError            a setting is unknown, malformed or contradicts another
+    │   ├── EndpointError          a socket cannot be bound or connected
+    │   ├── InputFileError         a file cannot be read as frames
+    │   ├── OutputError            a file cannot be written
+    │   ├── WeightsError           encoder weights are absent, unsafe or do not fit
+    │   ├── BackendError           an embedding backend is absent or fails its parity check
+    │   ├── MissingExtraError      a command needs packages that are not installed
+    │   └── ServiceError           the service (or a peer process) did not do what it must
+    └── DropError                  one message is dropped and counted under `reason`
+
+Every error is one or the other: fatal ends the process, droppable is counted and the service
+lives. Nothing is only logged.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class DropReason(StrEnum):
+    """Why a message was dropped: the closed list of the wire contract."""
+
+    OVERLOAD = "overload"
+    DEADLINE = "deadline"
+    STALE = "stale"
+    OUT_OF_ORDER = "out_of_order"
+    BAD_TOPIC = "bad_topic"
+    BAD_HEADER = "bad_header"
+    BAD_VERSION = "bad_version"
+    BAD_SHAPE = "bad_shape"
+    BAD_DTYPE = "bad_dtype"
+    BAD_CODEC = "bad_codec"
+    BAD_PAYLOAD = "bad_payload"
+    TOO_LARGE = "too_large"
+    COMPUTE = "compute"
+
+
+class ScopesideError(Exception):
+    """Root of everything this package raises on purpose; `str()` is one clear sentence."""
+
+
+class FatalError(ScopesideError):
+    """Ends the process; the message says what, where and what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(FatalError):
+    exit_code = 2
+
+
+class EndpointError(FatalError):
+    exit_code = 3
+
+
+class InputFileError(FatalError):
+    exit_code = 4
+
+
+class OutputError(FatalError):
+    exit_code = 5
+
+
+class WeightsError(FatalError):
+    exit_code = 6
+
+
+class BackendError(FatalError):
+    exit_code = 7
+
+
+class MissingExtraError(FatalError):
+    exit_code = 8
+
+
+class ServiceError(FatalError):
+    exit_code = 9
+
+
+class DropError(ScopesideError):
+    """One message cannot be used: it is dropped, counted under `reason`, and the service lives."""
+
+    def __init__(self, reason: DropReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

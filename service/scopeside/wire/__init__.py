@@ -1,0 +1,1 @@
+"""Bytes to messages and back: versioned, bounded, and without a socket in sight."""
