@@ -1,0 +1,58 @@
+# Everything here works on a machine with Python 3.11+, git and a C compiler; no GPU needed.
+# PYTHON     the interpreter that makes .venv           (default python3)
+# INPUT      a recorded file for `make demo`             (default: a simulated run)
+# TORCH_PIP  extra pip options for torch, for example    --index-url ADDRESS-OF-CPU-WHEELS
+
+PYTHON    ?= python3
+INPUT     ?=
+TORCH_PIP ?=
+VENV      := .venv
+BIN       := $(VENV)/bin
+PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SRC       := service kernels tests benchmarks
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt bench clean
+
+help:  ## Show these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.engine  ## Set up, then run simulator, service and subscriber (INPUT=FILE replays a recording)
+	@$(BIN)/python -m scopeside demo $(INPUT) --out out/demo
+
+test: $(VENV)/.tests  ## Set up with test tools, then run all tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.tests  ## Formatting, lint, types and import contracts; changes nothing
+	@$(BIN)/ruff format --check $(SRC)
+	@$(BIN)/ruff check $(SRC)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fmt: $(VENV)/.tests  ## Format and fix what can be fixed
+	@$(BIN)/ruff format $(SRC)
+	@$(BIN)/ruff check --fix $(SRC)
+
+bench: $(VENV)/.tests  ## Measure on this machine and refresh benchmarks/results (about ten minutes)
+	@$(BIN)/python benchmarks/run.py
+
+clean:  ## Remove the environment and everything generated
+	rm -rf $(VENV) out build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Scopeside needs Python 3.11 or newer, and $(PYTHON) is {sys.version.split()[0]}: run make PYTHON=python3.11 (or newer).")'
+	@echo "setup: creating $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+# torch goes first and alone, so that one option can point it at a CPU build (see README).
+$(VENV)/.engine: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "setup: installing torch (once; the largest part)"
+	@$(PIP) install $(TORCH_PIP) -c constraints.txt torch
+	@echo "setup: installing scopeside with its CPU engine"
+	@$(PIP) install -c constraints.txt -e '.[cpu]'
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.engine
+	@echo "setup: installing test tools"
+	@$(PIP) install -c constraints.txt -e '.[cpu,test,dev]'
+	@touch $@

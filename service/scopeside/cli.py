@@ -1,0 +1,91 @@
+"""The `scopeside` command: finds the subcommand, runs it, turns errors into one sentence.
+
+Exit codes: 0 done; 1 unexpected failure, or a check that found something; 2 wrong arguments or
+settings; 3 endpoint; 4 input file; 5 output; 6 weights; 7 backend; 8 packages missing; 9 service
+or peer failed; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from scopeside import __version__
+from scopeside.errors import FatalError, MissingExtraError
+
+# In the order in which a newcomer meets them; the first sentence of each module is its help.
+COMMANDS = {
+    "serve": "Segment live frames: frames in over ZeroMQ, label maps and latencies out.",
+    "segment": "Segment a file with the service's own pipeline, without sockets.",
+    "simulate": "Publish a simulated in-situ irradiation run.",
+    "replay": "Publish the frames of a recorded file.",
+    "watch": "Show a running service's results in the terminal.",
+    "doctor": "Say what this machine has, what will be used and what is missing.",
+    "config": "Show the effective settings and where each comes from.",
+    "demo": "Run simulator, service and subscriber together and report how well it went.",
+}
+
+INTERRUPTED = 130
+
+
+class Command(Protocol):
+    """What a module in `scopeside.commands` offers."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, args: argparse.Namespace) -> int: ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        command, args = _parse(arguments)
+        return command.run(args)
+    except FatalError as error:
+        sys.stderr.write(f"scopeside: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe (`| head`) went away: nothing more can be said to it.
+        sys.stderr.close()
+        return 0
+
+
+def _parse(arguments: list[str]) -> tuple[Command, argparse.Namespace]:
+    parser = argparse.ArgumentParser(prog="scopeside", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"scopeside {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    command: Command | None = None
+    for name, help_text in COMMANDS.items():
+        subparser = commands.add_parser(name, help=help_text, description=help_text)
+        if name == chosen:
+            # Only the chosen command is imported, so that `--help` and the client commands
+            # start at once and need no engine.
+            command = _load(name)
+            command.add_arguments(subparser)
+    args = parser.parse_args(arguments)
+    if command is None:
+        parser.error("a command is needed")
+    return command, args
+
+
+def _load(name: str) -> Command:
+    try:
+        return cast(Command, importlib.import_module(f"scopeside.commands.{name}"))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("scopeside"):
+            raise
+        raise missing_extra(error.name, f"`scopeside {name}`") from error
+
+
+def missing_extra(package: str, what: str) -> MissingExtraError:
+    return MissingExtraError(
+        f"{what} needs the Python package '{package}', which is not installed: "
+        "run `pip install 'scopeside[cpu]'`."
+    )
