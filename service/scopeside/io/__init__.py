@@ -1,0 +1,1 @@
+"""Files in: micrographs of every common format as plain frames."""
