@@ -128,7 +128,8 @@ def standardised(values_YX: NDArray[np.floating]) -> Float32:
 
 
 def _wavenumbers(shape: tuple[int, int]) -> NDArray[np.float64]:
-    return np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None, :])
+    ky_Y, kx_X = np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])
+    return np.asarray(np.hypot(ky_Y[:, None], kx_X[None, :]), dtype=np.float64)
 
 
 def _filtered_noise(

@@ -159,7 +159,7 @@ class IrradiatedFilm:
         return scale * crystal_YX.astype(np.float32), scale * amorphous_YX.astype(np.float32)
 
     @cached_property
-    def _profile_Y(self) -> Float32:
+    def _profile(self) -> Float32:
         generator = np.random.default_rng((self.seed, 2))
         rows = self.shape[0] + 2 * self._margin_px
         return roughness(rows, length_px=max(16.0, rows / 24.0), generator=generator)
@@ -189,12 +189,12 @@ class IrradiatedFilm:
         lead = self.drift_px + self.transition_px
         travelled = -lead + (self.shape[1] + 2.0 * lead) * progress
         profile_Y = np.interp(
-            rows_Y + self._margin_px, np.arange(len(self._profile_Y)), self._profile_Y
+            rows_Y + self._margin_px, np.arange(len(self._profile)), self._profile
         )
         return np.asarray(travelled + self._roughness_px * np.cbrt(progress) * profile_Y)
 
     def _seen(self, progress: float, drift_y: float, drift_x: float) -> Float32:
-        """Expected counts in the frame: both phases joined at the front, then moved by the drift."""
+        """Expected counts: both phases joined at the front, then moved by the drift."""
         ny, nx = self.shape
         y0, x0 = int(np.floor(drift_y)), int(np.floor(drift_x))
         top, left = self._margin_px + y0 - 1, self._margin_px + x0 - 1
