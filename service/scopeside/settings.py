@@ -136,12 +136,12 @@ class GraphSettings(Section):
     `threshold` (after PNNL's public code)."""
     neighbours: Annotated[int, Field(ge=1, le=256)] = 15
     """k of the k-nearest-neighbour graph."""
-    threshold: Annotated[float, Field(ge=-1.0, le=1.0)] = Field(0.8, json_schema_extra=LIVE)
+    threshold: Annotated[float, Field(ge=-1.0, le=1.0)] = Field(default=0.8, json_schema_extra=LIVE)
     """Similarity cutoff of the threshold graph."""
     centred: bool = True
     """Subtract the mean embedding of the frame before cosine similarity."""
     resolution: Annotated[float, Field(gt=0, le=100.0)] | Literal["auto"] = Field(
-        "auto", json_schema_extra=LIVE
+        default="auto", json_schema_extra=LIVE
     )
     """Louvain's resolution; `auto` picks it by the stability of the partition."""
     block_rows: Annotated[int, Field(ge=16, le=65536)] = 1024
@@ -151,7 +151,7 @@ class GraphSettings(Section):
 class CommunitySettings(Section):
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 42
     """Seed of Louvain and of the resampling behind `auto` (42 after PNNL's public code)."""
-    min_chips: Annotated[int, Field(ge=1)] = Field(3, json_schema_extra=LIVE)
+    min_chips: Annotated[int, Field(ge=1)] = Field(default=3, json_schema_extra=LIVE)
     """Smaller communities join their most similar neighbour."""
 
 
