@@ -83,8 +83,20 @@ class ServiceError(FatalError):
 
 
 class DropError(ScopesideError):
-    """One message cannot be used: it is dropped, counted under `reason`, and the service lives."""
+    """One message cannot be used: it is dropped, counted under `reason`, and the service lives.
 
-    def __init__(self, reason: DropReason, message: str) -> None:
+    `series` and `frame` say whose message it was, where the broken message still told.
+    """
+
+    def __init__(
+        self,
+        reason: DropReason,
+        message: str,
+        *,
+        series: str | None = None,
+        frame: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.reason = reason
+        self.series = series
+        self.frame = frame

@@ -218,6 +218,27 @@ class GraphSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Accounting:
+    """The books of one series, or of the whole service, at one moment.
+
+    They balance: `received = segmented + sum(dropped) + duplicate + in_flight`. `missing`
+    counts frame numbers that never arrived, capped at 2**63 - 1.
+    """
+
+    received: int = 0
+    segmented: int = 0
+    missing: int = 0
+    duplicate: int = 0
+    in_flight: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def balanced(self) -> bool:
+        accounted = self.segmented + sum(self.dropped.values()) + self.duplicate
+        return self.received == accounted + self.in_flight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     version: str
     config: str
