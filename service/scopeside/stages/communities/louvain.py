@@ -1,0 +1,70 @@
+"""Louvain communities of a similarity graph.
+
+Shape suffixes: N chips; E directed edges.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import numpy as np
+
+from scopeside.messages import Array, Graph, Partition
+from scopeside.partitions import community_count, modularity, relabelled
+
+
+class LouvainClusterer:
+    """Louvain by scikit-network; the same graph, resolution and seed give the same bits.
+
+    Chosen by measurement (docs/adr/0003-louvain-library.md). The seed orders the chips that
+    Louvain visits. A weighted graph without any edge is a frame in which no chip differs from
+    another, so it is one community; in an unweighted (threshold) graph a chip without edges is
+    a community by itself, after PNNL's public code.
+    """
+
+    def __init__(self) -> None:
+        # Loaded here, before the first frame: the import takes the better part of a second.
+        import sknetwork.clustering  # noqa: F401
+
+        self._name = f"louvain/scikit-network-{version('scikit-network')}"
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def partition(self, graph: Graph, *, resolution: float, seed: int) -> Partition:
+        """Find communities; `resolution` 1 is plain modularity, a lower one joins more."""
+        if graph.edges > 0:
+            labels_N = relabelled(_louvain(graph, resolution, seed))
+        elif graph.weights_E is None:
+            labels_N = np.arange(graph.nodes, dtype=np.int32)
+        else:
+            labels_N = np.zeros(graph.nodes, dtype=np.int32)
+        return Partition(
+            labels_N=labels_N,
+            communities=community_count(labels_N),
+            resolution=resolution,
+            modularity=modularity(graph, labels_N, resolution),
+        )
+
+
+def _louvain(graph: Graph, resolution: float, seed: int) -> Array:
+    from scipy import sparse
+    from sknetwork.clustering import Louvain
+
+    weights_E = graph.weights_E
+    if weights_E is None:
+        weights_E = np.ones(len(graph.neighbours_E), dtype=np.float32)
+    matrix = sparse.csr_matrix(
+        (weights_E, graph.neighbours_E, graph.offsets), shape=(graph.nodes, graph.nodes)
+    )
+    louvain = Louvain(
+        resolution=resolution,
+        shuffle_nodes=True,
+        random_state=seed,
+        sort_clusters=False,
+        return_probs=False,
+        return_aggregate=False,
+    )
+    labels_N: Array = louvain.fit_predict(matrix)
+    return labels_N
