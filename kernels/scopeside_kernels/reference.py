@@ -192,3 +192,61 @@ def threshold_csr(
     offsets = np.zeros(nodes + 1, np.int64)
     np.cumsum(np.bincount(rows_E, minlength=nodes), out=offsets[1:])
     return offsets, columns_E.astype(np.int32)
+
+
+# --------------------------------------------------------------------------- chips
+
+
+def resize_weights(length_px: int, size_px: int) -> Float32:
+    """Weights `(size_px, length_px)` that resize an axis bilinearly; every row sums to one.
+
+    Half-pixel centres, and when shrinking the triangle widens to the step between the new
+    pixels (antialiasing): what torch's `interpolate(mode="bilinear", antialias=True,
+    align_corners=False)` computes.
+    """
+    scale = length_px / size_px
+    reach = max(scale, 1.0)
+    centre_H = (np.arange(size_px) + 0.5) * scale
+    distance_HY = np.abs(np.arange(length_px) + 0.5 - centre_H[:, None])
+    weight_HY = np.maximum(0.0, 1.0 - distance_HY / reach)
+    normalised_HY: Float64 = weight_HY / weight_HY.sum(axis=1, keepdims=True)
+    return normalised_HY.astype(np.float32)
+
+
+def chips(
+    image_YX: Array,
+    y0_R: Int64,
+    x0_C: Int64,
+    chip_px: int,
+    input_px: int,
+    out: Float32 | None = None,
+    rows: slice = slice(None),
+) -> Float32:
+    """Cut a grid of square chips, row-major, and resize each to `input_px`: `(N, H, W)`.
+
+    `rows` chooses a run of chips out of the N (a tile of a batch) and `out` takes them, so that
+    a frame's chips never need to exist at once; a chip's values do not depend on its tile.
+    Where the frame ends before a chip does, its edge is repeated by reflection. Chips that keep
+    their size are plain copies; see `resize_weights` for the others.
+    """
+    missing = (
+        max(0, int(y0_R[-1]) + chip_px - image_YX.shape[0]),
+        max(0, int(x0_C[-1]) + chip_px - image_YX.shape[1]),
+    )
+    if any(missing):
+        image_YX = np.pad(image_YX, ((0, missing[0]), (0, missing[1])), mode="symmetric")
+    windows = np.lib.stride_tricks.sliding_window_view(image_YX, (chip_px, chip_px))
+    chip_N = np.arange(len(y0_R) * len(x0_C))[rows]
+    y_N, x_N = y0_R[chip_N // len(x0_C)], x0_C[chip_N % len(x0_C)]
+    if out is None:
+        out = np.empty((len(chip_N), input_px, input_px), np.float32)
+    if input_px == chip_px:
+        out[...] = windows[y_N, x_N]
+        return out
+    weights_HY = resize_weights(chip_px, input_px)
+    weights_XW = np.ascontiguousarray(weights_HY.T)
+    for first in range(0, len(chip_N), 32):  # what lies between the two products stays small
+        tile = slice(first, first + 32)
+        cut_NYX = windows[y_N[tile], x_N[tile]].astype(np.float32, copy=False)
+        np.matmul(weights_HY, np.matmul(cut_NYX, weights_XW), out=out[tile])
+    return out
