@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -23,17 +23,20 @@ from scopeside.settings import LimitSettings
 
 Buffer = bytes | memoryview
 Codec = Literal["none", "zstd", "lz4"]
+Dtype = Literal[
+    "|u1", "<u2", "<u4", "<i2", "<i4", "<f2", "<f4", "<f8",
+    ">u2", ">u4", ">i2", ">i4", ">f2", ">f4", ">f8",
+]  # fmt: skip
 
-CODECS: tuple[str, ...] = ("none", "zstd", "lz4")
+CODECS: frozenset[str] = frozenset(get_args(Codec))
 """Codecs of the wire contract."""
 
-DTYPES: frozenset[str] = frozenset(
-    [
-        "|u1",
-        *(order + kind for order in "<>" for kind in ("u2", "u4", "i2", "i4", "f2", "f4", "f8")),
-    ]
-)
+DTYPES: frozenset[str] = frozenset(get_args(Dtype))
 """Element types of the wire contract, as NumPy writes them."""
+
+ZSTD_WINDOW_BYTES = 8 * 2**20
+"""Window that a zstd frame may ask for beyond its own size: what RFC 8878 (3.1.1.1.2) tells every
+decoder to support. A frame can claim one of gigabytes in ten bytes."""
 
 ZSTD_LEVEL = 1
 """Fastest of Zstandard's normal levels: a result must not wait for its compressor."""
@@ -79,16 +82,15 @@ def wire_dtype(array: Array) -> str:
     if array.dtype.str not in DTYPES:
         raise DropError(
             DropReason.BAD_DTYPE,
-            f"Element type {array.dtype} cannot be sent; convert to one of {' '.join(sorted(DTYPES))}.",
+            f"Element type {short(array.dtype.str)} cannot be sent; convert to one of"
+            f" {' '.join(sorted(DTYPES))}.",
         )
     return array.dtype.str
 
 
 def encode_payload(values: Array, codec: Codec = "none") -> Buffer:
     """Return the values as bytes in C order; a view of them where nothing need be copied."""
-    raw: Buffer = (
-        memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8)) if values.size else b""
-    )
+    raw: Buffer = np.ascontiguousarray(values).reshape(-1).view(np.uint8).data
     if codec == "none":
         return raw
     if codec == "zstd":
@@ -162,11 +164,13 @@ def _unzstd(payload: Buffer, size_bytes: int) -> bytes:
         if stated not in (size_bytes, zstandard.CONTENTSIZE_UNKNOWN):
             raise DropError(
                 DropReason.BAD_PAYLOAD,
-                f"A zstd payload unpacks to {stated} bytes, but its shape and dtype take {size_bytes}.",
+                f"A zstd payload says that it unpacks to {stated} bytes, but its shape and dtype"
+                f" take {size_bytes}.",
             )
         if size_bytes == 0:
             return b""
-        return zstandard.ZstdDecompressor().decompress(
+        window_bytes = min(2**30, max(ZSTD_WINDOW_BYTES, size_bytes))
+        return zstandard.ZstdDecompressor(max_window_size=window_bytes).decompress(
             payload, max_output_size=size_bytes, allow_extra_data=False
         )
     except zstandard.ZstdError as error:
@@ -208,5 +212,5 @@ def _undecodable(codec: str, package: str) -> DropError:
 
 def _missing(codec: str, package: str) -> MissingExtraError:
     return MissingExtraError(
-        f"Codec {codec} needs the package {package}: pip install {package}, or send with codec none."
+        f"Codec {codec} needs the package {package}: pip install {package}, or use codec none."
     )
