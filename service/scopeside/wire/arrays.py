@@ -112,24 +112,10 @@ def decode_payload(
 ) -> Array:
     """Return the read-only array in `payload`: a view of it for codec `none`.
 
-    Raises DropError: `bad_dtype` and `bad_codec` for those the contract does not list,
-    `too_large` where shape and dtype come to more than `limits.message_bytes`, `bad_payload`
-    where the bytes are more, fewer or other than shape and dtype say.
+    Raises DropError as `checked_bytes`, and `bad_payload` where the bytes are more, fewer or other
+    than shape and dtype say.
     """
-    if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise DropError(
-            DropReason.BAD_DTYPE, f"Element type {short(dtype)} is not in the contract."
-        )
-    if codec not in CODECS:
-        raise DropError(DropReason.BAD_CODEC, f"Codec {short(codec)} is not in the contract.")
-    element = np.dtype(dtype)
-    size_bytes = prod(shape) * element.itemsize
-    if size_bytes > limits.message_bytes:
-        raise DropError(
-            DropReason.TOO_LARGE,
-            f"Shape {short(list(shape))} of {dtype} is more than limits.message_bytes"
-            f" ({limits.message_bytes}).",
-        )
+    size_bytes = checked_bytes(shape=shape, dtype=dtype, codec=codec, limits=limits)
     raw = payload if codec == "none" else _decompress(payload, codec, size_bytes)
     if len(raw) != size_bytes:
         raise DropError(
@@ -137,9 +123,31 @@ def decode_payload(
             f"A payload holds {len(raw)} bytes, but shape {short(list(shape))} of {dtype} takes"
             f" {size_bytes}.",
         )
-    values = np.frombuffer(raw, dtype=element).reshape(shape)
+    values = np.frombuffer(raw, dtype=np.dtype(dtype)).reshape(shape)
     values.flags.writeable = False
     return values
+
+
+def checked_bytes(*, shape: tuple[int, ...], dtype: str, codec: str, limits: LimitSettings) -> int:
+    """Return the bytes that an array of `shape` and `dtype` takes.
+
+    Raises DropError: `bad_dtype` and `bad_codec` for those the contract does not list,
+    `too_large` where the bytes are more than `limits.message_bytes`.
+    """
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise DropError(
+            DropReason.BAD_DTYPE, f"Element type {short(dtype)} is not in the contract."
+        )
+    if codec not in CODECS:
+        raise DropError(DropReason.BAD_CODEC, f"Codec {short(codec)} is not in the contract.")
+    size_bytes = prod(shape) * np.dtype(dtype).itemsize
+    if size_bytes > limits.message_bytes:
+        raise DropError(
+            DropReason.TOO_LARGE,
+            f"Shape {short(list(shape))} of {dtype} is more than limits.message_bytes"
+            f" ({limits.message_bytes}).",
+        )
+    return size_bytes
 
 
 def short(value: object) -> str:

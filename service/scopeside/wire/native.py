@@ -18,11 +18,12 @@ from typing import Any
 import msgpack
 
 from scopeside.errors import DropError, DropReason
-from scopeside.messages import Channel
+from scopeside.messages import Array, Channel
 from scopeside.settings import LimitSettings
 from scopeside.wire.arrays import (
     Buffer,
     Codec,
+    checked_bytes,
     decode_payload,
     encode_payload,
     short,
@@ -146,9 +147,14 @@ def encode_end(
 
 
 def _encode(topic: bytes, **fields: Any) -> list[Buffer]:
-    header = {"v": VERSION} | {key: value for key, value in fields.items() if value is not None}
-    validate_header(_MODELS[topic], header)
-    return [topic, msgpack.packb(header)]
+    given = {"v": VERSION} | {key: value for key, value in fields.items() if value is not None}
+    header = validate_header(_MODELS[topic], given)
+    packed: bytes = msgpack.packb(given)
+    limits = LimitSettings()
+    check_user(header.user, len(packed), limits)
+    if isinstance(header, FrameHeader):
+        _check_channels(header.channels, limits)
+    return [topic, packed]
 
 
 def _checked_topic(parts: Sequence[Buffer], limits: LimitSettings) -> bytes:
@@ -183,26 +189,13 @@ def _checked_topic(parts: Sequence[Buffer], limits: LimitSettings) -> bytes:
 def _frame(header: FrameHeader, payloads: Sequence[Buffer], limits: LimitSettings) -> FrameMessage:
     _check_channels(header.channels, limits)
     _check_payloads(len(header.channels), len(payloads))
-    channels = [
-        Channel(
-            name=channel.name,
-            values=decode_payload(
-                payload,
-                shape=tuple(channel.shape),
-                dtype=channel.dtype,
-                codec=channel.codec,
-                limits=limits,
-            ),
-        )
-        for at, (channel, payload) in enumerate(zip(header.channels, payloads, strict=True))
-        if at == 0 or channel.codec == "none"
-    ]
+    channels = _decode_channels(header.channels, payloads, limits)
     clock = header.clock
     return FrameMessage(
         series=header.series,
         number=header.frame,
         t_ns=header.t_ns,
-        channels=tuple(channels),
+        channels=channels,
         pixel_size_m=header.pixel_size_m,
         stage=header.stage.model_dump(exclude_none=True) if header.stage else None,
         pixel_to_stage=header.pixel_to_stage,
@@ -211,6 +204,24 @@ def _frame(header: FrameHeader, payloads: Sequence[Buffer], limits: LimitSetting
         clock_uncertainty_ns=clock.uncertainty_ns if clock else None,
         user=header.user,
     )
+
+
+def _decode_channels(
+    headers: Sequence[ChannelHeader], payloads: Sequence[Buffer], limits: LimitSettings
+) -> tuple[Channel, ...]:
+    wanted = [at for at, header in enumerate(headers) if at == 0 or header.codec == "none"]
+    values: dict[int, Array] = {}
+    # Plain payloads first: their sizes are checked before the image may be decompressed.
+    for at in sorted(wanted, key=lambda at: headers[at].codec != "none"):
+        header = headers[at]
+        values[at] = decode_payload(
+            payloads[at],
+            shape=tuple(header.shape),
+            dtype=header.dtype,
+            codec=header.codec,
+            limits=limits,
+        )
+    return tuple(Channel(name=headers[at].name, values=values[at]) for at in wanted)
 
 
 def _check_channels(channels: Sequence[ChannelHeader], limits: LimitSettings) -> None:
@@ -231,6 +242,9 @@ def _check_channels(channels: Sequence[ChannelHeader], limits: LimitSettings) ->
                 DropReason.TOO_LARGE,
                 f"Shape {channel.shape} is more than limits.frame_pixels ({limits.frame_pixels}).",
             )
+        checked_bytes(
+            shape=tuple(channel.shape), dtype=channel.dtype, codec=channel.codec, limits=limits
+        )
 
 
 def _check_payloads(expected: int, found: int) -> None:
