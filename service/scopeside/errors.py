@@ -10,16 +10,17 @@
     │   ├── BackendError           an embedding backend is absent or fails its parity check
     │   ├── MissingExtraError      a command needs packages that are not installed
     │   └── ServiceError           the service (or a peer process) did not do what it must
-    └── DropError                  one message is dropped and counted under `reason`
+    ├── DropError                  one message is dropped and counted under `reason`
+    └── RequestError               one control request is refused; the reply carries `code`
 
-Every error is one or the other: fatal ends the process, droppable is counted and the service
+Fatal ends the process; what is dropped is counted, what is refused is answered, and the service
 lives. Nothing is only logged.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class DropReason(StrEnum):
@@ -100,3 +101,12 @@ class DropError(ScopesideError):
         self.reason = reason
         self.series = series
         self.frame = frame
+
+
+class RequestError(ScopesideError):
+    """One control request is refused: its sender is answered with `code` and the sentence."""
+
+    def __init__(self, code: str, message: str, *, request_id: Any = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.request_id = request_id

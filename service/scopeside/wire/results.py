@@ -1,0 +1,186 @@
+"""A segmentation as one msgpack map, and back.
+
+One part, so that CONFLATE works. Beside the contract's keys it carries additions: `quality`
+(what the frame's contrast was worth), `graph.stability`, `accounting.in_flight`, `replanned`
+and `notes`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgpack
+
+from scopeside.errors import DropError, DropReason
+from scopeside.messages import Accounting, Community, Frame, Provenance, Segmentation
+from scopeside.settings import LimitSettings
+from scopeside.wire.arrays import decode_array, encode_array, short
+
+VERSION = 1
+KIND = "segmentation"
+
+
+def encode_segmentation(
+    segmentation: Segmentation,
+    *,
+    accounting: Accounting,
+    provenance: Provenance,
+    published_ns: int,
+    service_s: float,
+    codec: Literal["none", "zstd"] = "none",
+) -> bytes:
+    """Return the result message of one frame.
+
+    `published_ns` is the service's wall clock now, `service_s` the monotonic time since the
+    frame was received; `accounting` is its series' books with this frame counted as segmented.
+    """
+    frame, graph = segmentation.frame, segmentation.graph
+    message: bytes = msgpack.packb(
+        {
+            "v": VERSION,
+            "kind": KIND,
+            "series": frame.series,
+            "frame": frame.number,
+            "t_ns": frame.t_ns,
+            "stage": None if frame.stage is None else dict(frame.stage),
+            "user": frame.user,
+            "labels": encode_array(
+                segmentation.label_map.labels_YX.astype("<u2", copy=False), codec
+            ),
+            "confidence": encode_array(segmentation.label_map.confidence_YX, codec),
+            "grid": _grid(segmentation, codec),
+            "communities": [_community(community) for community in segmentation.communities],
+            "graph": {
+                "edges": int(graph.edges),
+                "resolution": float(graph.resolution),
+                "modularity": float(graph.modularity),
+                "communities": int(graph.communities),
+                "stability": None if graph.stability is None else float(graph.stability),
+            },
+            "quality": {
+                "nonfinite_px": int(segmentation.image.nonfinite_px),
+                "saturated_fraction": float(segmentation.image.saturated_fraction),
+                "flat": bool(segmentation.image.flat),
+                "low": float(segmentation.image.low),
+                "high": float(segmentation.image.high),
+            },
+            "timing": _timing(segmentation, published_ns=published_ns, service_s=service_s),
+            "accounting": accounting_map(accounting),
+            "provenance": _provenance(provenance),
+            "replanned": bool(segmentation.replanned),
+            "notes": list(segmentation.notes),
+        }
+    )
+    return message
+
+
+def decode_result(
+    message: bytes | memoryview, limits: LimitSettings | None = None
+) -> dict[str, Any]:
+    """Return a result's map with its arrays (`labels`, `confidence`, `grid.labels`) as ndarrays.
+
+    Keys that later versions add are kept. Raises DropError: `bad_header` for what is no result,
+    `bad_version` for one of another version, and what `decode_array` raises.
+    """
+    try:
+        result = msgpack.unpackb(message, strict_map_key=False)
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise DropError(
+            DropReason.BAD_HEADER, f"A result is not one msgpack map: {short(str(error))}."
+        ) from error
+    if not isinstance(result, dict) or result.get("kind") != KIND:
+        raise DropError(DropReason.BAD_HEADER, "A message is no result: its kind is another.")
+    if result.get("v") != VERSION:
+        raise DropError(
+            DropReason.BAD_VERSION,
+            f"A result has version {short(result.get('v'))}; this client knows {VERSION}.",
+        )
+    grid = result.get("grid")
+    if not isinstance(grid, dict) or not {"labels", "confidence"} <= result.keys():
+        raise DropError(DropReason.BAD_HEADER, "A result lacks labels, confidence or its grid.")
+    result["labels"] = decode_array(result["labels"], limits)
+    result["confidence"] = decode_array(result["confidence"], limits)
+    result["grid"] = grid | {"labels": decode_array(grid.get("labels", {}), limits)}
+    return result
+
+
+def accounting_map(accounting: Accounting) -> dict[str, Any]:
+    """Return the books as every message carries them."""
+    return {
+        "received": accounting.received,
+        "segmented": accounting.segmented,
+        "missing": accounting.missing,
+        "duplicate": accounting.duplicate,
+        "in_flight": accounting.in_flight,
+        "dropped": dict(accounting.dropped),
+    }
+
+
+def end_to_end(frame: Frame, published_ns: int) -> tuple[float | None, float | None]:
+    """Return seconds from end of exposure to publication, and their uncertainty.
+
+    Both None where nothing relates the sender's clock to ours; an offset that the sender
+    measured counts before the guess that it shares our clock.
+    """
+    if frame.clock_offset_ns is not None:
+        known_ns = frame.clock_uncertainty_ns
+        elapsed_ns = published_ns - (frame.t_ns + frame.clock_offset_ns)
+        return elapsed_ns / 1e9, None if known_ns is None else known_ns / 1e9
+    if frame.same_host:
+        return (published_ns - frame.t_ns) / 1e9, 0.0
+    return None, None
+
+
+def _grid(segmentation: Segmentation, codec: Literal["none", "zstd"]) -> dict[str, Any]:
+    grid = segmentation.grid
+    labels_RC = segmentation.identified.ids_N.reshape(grid.rows, grid.cols)
+    return {
+        "rows": grid.rows,
+        "cols": grid.cols,
+        "chip_px": grid.chip_px,
+        "stride_px": grid.stride_px,
+        "labels": encode_array(labels_RC.astype("<u2", copy=False), codec),
+    }
+
+
+def _community(community: Community) -> dict[str, Any]:
+    identity = community.identity
+    return {
+        "id": int(identity.id),
+        "name": identity.name,
+        "color": [int(value) for value in identity.color],
+        "chips": int(identity.chips),
+        "area_px": int(community.area_px),
+        "fraction": float(community.fraction),
+        "centroid_px": [float(value) for value in community.centroid_px],
+        "bbox_px": [int(value) for value in community.bbox_px],
+        "stage_m": (
+            None if community.stage_m is None else [float(value) for value in community.stage_m]
+        ),
+        "mean_intensity": float(community.mean_intensity),
+        "confidence": float(community.confidence),
+        "age": int(identity.age),
+    }
+
+
+def _timing(segmentation: Segmentation, *, published_ns: int, service_s: float) -> dict[str, Any]:
+    end_to_end_s, uncertainty_s = end_to_end(segmentation.frame, published_ns)
+    return {
+        "t_received_ns": segmentation.frame.received_ns,
+        "t_published_ns": published_ns,
+        "stages": {stage: float(spent_s) for stage, spent_s in segmentation.stages_s.items()},
+        "service_s": float(service_s),
+        "end_to_end_s": end_to_end_s,
+        "uncertainty_s": uncertainty_s,
+    }
+
+
+def _provenance(provenance: Provenance) -> dict[str, Any]:
+    return {
+        "version": provenance.version,
+        "config": provenance.config,
+        "weights": {"name": provenance.weights_name, "sha256": provenance.weights_sha256},
+        "embedder": provenance.embedder,
+        "clusterer": provenance.clusterer,
+        "device": provenance.device,
+    }
