@@ -10,7 +10,10 @@ K neighbours of a chip, or communities; E directed edges.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +33,108 @@ NEGLIGIBLE_NORM = 1e-6
 Float32 embeddings carry 6e-8 of relative rounding an element, so equal chips differ by about
 that much; sixteen times more is still far below any difference between textures.
 """
+
+# --------------------------------------------------------------------------- contrast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContrastWindow:
+    """The raw values that become black and white, and what is wrong with the frame.
+
+    `flat` says that the two are equal or that no pixel is finite (both are then zero).
+    """
+
+    low: float
+    high: float
+    nonfinite_px: int
+    saturated_fraction: float
+    flat: bool
+
+
+def contrast_window(
+    values_YX: Array, low_percentile: float, high_percentile: float
+) -> ContrastWindow:
+    """Find two percentiles of the finite pixels, exactly, for every dtype of the wire contract.
+
+    Percentile p of n values is the one at rank `ceil(p / 100 * n)`, at least 1, in ascending
+    order (the inverted distribution): always a value that occurs. `saturated_fraction` is the
+    share of pixels at the largest value of an integer dtype; floats have no such ceiling, so it
+    is 0 for them.
+    """
+    values = _native(values_YX).reshape(-1)
+    if values.dtype.kind == "f":
+        finite = np.isfinite(values)
+        nonfinite_px = values.size - int(np.count_nonzero(finite))
+        saturated_fraction = 0.0
+        values = values if nonfinite_px == 0 else values[finite]
+    else:
+        nonfinite_px = 0
+        ceiling = np.iinfo(values.dtype).max
+        saturated_fraction = int(np.count_nonzero(values == ceiling)) / max(values.size, 1)
+    low, high = 0.0, 0.0
+    if values.size:
+        ranks = (_rank(low_percentile, values.size), _rank(high_percentile, values.size))
+        low, high = _at_ranks(values, ranks)
+    return ContrastWindow(
+        low=low,
+        high=high,
+        nonfinite_px=nonfinite_px,
+        saturated_fraction=saturated_fraction,
+        flat=low == high,
+    )
+
+
+def normalise(values_YX: Array, low: float, high: float) -> Float32:
+    """Map `low` to 0 and `high` to 1 and clip: float32, C order, finite everywhere.
+
+    Pixels that are not finite become 0, as do all pixels when `high` is not above `low`. The
+    clip comes first, so unsigned values do not wrap and large ones do not overflow. What float32
+    cannot tell apart (4-byte integers, doubles, spans beyond it) is computed in float64.
+    """
+    if not high > low:
+        return np.zeros(values_YX.shape, np.float32)
+    values = _native(values_YX)
+    narrow = values.dtype.itemsize <= 2 or values.dtype == np.float32
+    moderate = max(abs(low), abs(high)) < 1e30
+    work = np.float32 if narrow and moderate and np.float32(low) < np.float32(high) else np.float64
+    # Half of every value, where the span of two doubles is itself beyond a double.
+    factor = work(1.0 if math.isfinite(high - low) else 0.5)
+    bottom, top = work(low) * factor, work(high) * factor
+    scaled: Array = values.astype(work)
+    np.clip(scaled, work(low), work(high), out=scaled)
+    np.subtract(np.multiply(scaled, factor, out=scaled), bottom, out=scaled)
+    np.divide(scaled, top - bottom, out=scaled)
+    if values.dtype.kind == "f":
+        finite = np.isfinite(values)
+        if not finite.all():
+            scaled[~finite] = 0
+    return scaled.astype(np.float32, copy=False)
+
+
+def _native(values_YX: Array) -> Array:
+    """The same values in this machine's byte order, contiguous; a view where they already are."""
+    return np.ascontiguousarray(values_YX, dtype=values_YX.dtype.newbyteorder("="))
+
+
+def _rank(percentile: float, count: int) -> int:
+    """Zero-based place of a percentile; exact on the decimal as it was written."""
+    return max(1, math.ceil(Fraction(str(percentile)) * count / 100)) - 1
+
+
+def _at_ranks(values: Array, ranks: tuple[int, int]) -> tuple[float, float]:
+    """Values at two places of the sorted order; `values` is native and finite."""
+    if values.dtype.kind == "f" or values.dtype.itemsize > 2:
+        if values.dtype == np.float16:  # NumPy selects halves slowly; float32 holds them exactly
+            values = values.astype(np.float32)
+        ordered = np.partition(values, ranks)
+        return float(ordered[ranks[0]]), float(ordered[ranks[1]])
+    floor = np.iinfo(values.dtype).min
+    unsigned = values.view(f"u{values.dtype.itemsize}")
+    counts = np.bincount(unsigned, minlength=1 << (8 * values.dtype.itemsize))
+    below = np.cumsum(np.roll(counts, floor))  # two's complement keeps the negatives at the end
+    low, high = np.searchsorted(below, ranks, side="right")
+    return float(low + floor), float(high + floor)
+
 
 # --------------------------------------------------------------------------- similarity
 
@@ -250,3 +355,283 @@ def chips(
         cut_NYX = windows[y_N[tile], x_N[tile]].astype(np.float32, copy=False)
         np.matmul(weights_HY, np.matmul(cut_NYX, weights_XW), out=out[tile])
     return out
+
+
+# --------------------------------------------------------------------------- label map
+
+Window = Literal["triangle", "uniform"]
+
+_ABSENT = 1 << 16
+"""Sorts behind every uint16 id: fills up the places of a cell that has fewer ids than chips."""
+
+_VOTES_AT_ONCE = 1 << 16
+"""Votes held at a time: 256 KiB of float32 stay in the cache, however many cells are contested."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisPlan:
+    """One axis of the frame, cut wherever a chip begins or ends.
+
+    Within an interval the same chips cover every pixel. `kind` groups intervals of equal length
+    whose chips lie alike; for each kind, `weights[kind]` is `(chips, pixels)`.
+    """
+
+    interval_X: Int64
+    start_I: Int64
+    first_chip_I: Int64
+    last_chip_I: Int64
+    kind_I: Int64
+    weights: tuple[Float64, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaintPlan:
+    """What painting needs to know of a chip grid; made once for a frame shape."""
+
+    shape: tuple[int, int]
+    chips: tuple[int, int]
+    y: AxisPlan
+    x: AxisPlan
+
+
+def plan_paint(
+    y0_R: Int64,
+    x0_C: Int64,
+    chip_px: int,
+    shape: tuple[int, int],
+    *,
+    window: Window = "triangle",
+) -> PaintPlan:
+    """Prepare `paint_plan` for chips at these origins, which must cover the frame."""
+    return PaintPlan(
+        shape=shape,
+        chips=(len(y0_R), len(x0_C)),
+        y=_plan_axis(y0_R, chip_px, shape[0], window),
+        x=_plan_axis(x0_C, chip_px, shape[1], window),
+    )
+
+
+def _plan_axis(origins: Int64, chip_px: int, length_px: int, window: Window) -> AxisPlan:
+    ends = np.minimum(origins + chip_px, length_px)
+    cuts = np.unique(np.concatenate([origins, ends, [0, length_px]]))
+    start_I, length_I = cuts[:-1], np.diff(cuts)
+    first_I = np.searchsorted(ends, start_I, side="right")
+    last_I = np.searchsorted(origins, start_I, side="right") - 1
+    u = np.arange(chip_px)
+    weight_U = np.minimum(2 * u + 1, 2 * chip_px - 2 * u - 1) if window == "triangle" else u * 0 + 1
+    kinds: dict[tuple[int, ...], int] = {}
+    kind_I = np.empty(len(start_I), np.int64)
+    weights: list[Float64] = []
+    for i, (start, length) in enumerate(zip(start_I.tolist(), length_I.tolist(), strict=True)):
+        places = start - origins[first_I[i] : last_I[i] + 1]
+        key = (length, *places.tolist())
+        if key not in kinds:
+            kinds[key] = len(kinds)
+            weights.append(weight_U[places[:, None] + np.arange(length)].astype(np.float64))
+        kind_I[i] = kinds[key]
+    return AxisPlan(
+        interval_X=np.repeat(np.arange(len(start_I)), length_I),
+        start_I=start_I,
+        first_chip_I=first_I,
+        last_chip_I=last_I,
+        kind_I=kind_I,
+        weights=tuple(weights),
+    )
+
+
+def paint(
+    ids_N: UInt16,
+    y0_R: Int64,
+    x0_C: Int64,
+    chip_px: int,
+    shape: tuple[int, int],
+    *,
+    window: Window = "triangle",
+) -> tuple[UInt16, UInt8]:
+    """Let overlapping chips vote for the label of every pixel; see `paint_plan`."""
+    return paint_plan(ids_N, plan_paint(y0_R, x0_C, chip_px, shape, window=window))
+
+
+def paint_plan(ids_N: UInt16, plan: PaintPlan) -> tuple[UInt16, UInt8]:
+    """Return every pixel's label and the share of the votes for it, as 0 to 255.
+
+    Each chip votes for its id on its pixels with weight `w(v) w(u)` at row v and column u of a
+    chip of c pixels: `w(u) = min(2u + 1, 2c - 2u - 1)` for the triangle window, which trusts the
+    middle of a chip over its rim, and 1 for the uniform one. Votes are integers; most votes win,
+    ties go to the lower id, and the share is rounded half up:
+    `(510 * votes + total) // (2 * total)`.
+    """
+    ids_RC = ids_N.reshape(plan.chips)
+    low_II = _reduce_cells(np.minimum, ids_RC, plan)
+    contested_II = low_II != _reduce_cells(np.maximum, ids_RC, plan)
+    labels_YX = np.take(np.take(low_II, plan.x.interval_X, axis=1), plan.y.interval_X, axis=0)
+    confidence_YX = np.full(plan.shape, 255, np.uint8)
+    cell_y_B, cell_x_B = np.nonzero(contested_II)
+    kind_B = plan.y.kind_I[cell_y_B] * len(plan.x.weights) + plan.x.kind_I[cell_x_B]
+    order_B = np.argsort(kind_B, kind="stable")
+    starts = np.flatnonzero(np.diff(kind_B[order_B], prepend=-1))
+    for cells in np.split(order_B, starts[1:]) if len(starts) else []:
+        _vote(ids_RC, plan, (cell_y_B[cells], cell_x_B[cells]), labels_YX, confidence_YX)
+    return labels_YX, confidence_YX
+
+
+def _reduce_cells(reduce: np.ufunc, ids_RC: UInt16, plan: PaintPlan) -> UInt16:
+    """Lowest or highest id among the chips that cover each cell."""
+    answer = ids_RC
+    for axis, lines in enumerate((plan.y, plan.x)):
+        source = answer
+        answer = np.take(source, lines.first_chip_I, axis=axis)
+        for step in range(1, int((lines.last_chip_I - lines.first_chip_I).max()) + 1):
+            chip_I = np.minimum(lines.first_chip_I + step, lines.last_chip_I)
+            reduce(answer, np.take(source, chip_I, axis=axis), out=answer)
+    return answer
+
+
+def _vote(
+    ids_RC: UInt16,
+    plan: PaintPlan,
+    cells: tuple[Int64, Int64],
+    labels_YX: UInt16,
+    confidence_YX: UInt8,
+) -> None:
+    """Decide the contested cells of one kind, in place.
+
+    Chips times pixels is a matrix of weights that all these cells share, so the votes for the
+    n-th id of every cell are one matrix product. Its sums are integers below 2**24 in float32,
+    or 2**53 in float64, and so exact in whatever order they are added.
+    """
+    y_B, x_B = cells
+    weight_RY = plan.y.weights[plan.y.kind_I[y_B[0]]]
+    weight_CX = plan.x.weights[plan.x.kind_I[x_B[0]]]
+    height, width = weight_RY.shape[1], weight_CX.shape[1]
+    weight_PX = np.einsum("ry,cx->rcyx", weight_RY, weight_CX).reshape(-1, height * width)
+    total_X = weight_PX.sum(axis=0)
+    exact = np.float32 if total_X.max() < 1 << 24 else np.float64
+    weight_PX = weight_PX.astype(exact)
+    target_labels = np.lib.stride_tricks.sliding_window_view(
+        labels_YX, (height, width), writeable=True
+    )
+    target_confidence = np.lib.stride_tricks.sliding_window_view(
+        confidence_YX, (height, width), writeable=True
+    )
+    at_once = max(1, _VOTES_AT_ONCE // max(weight_PX.shape))
+    for first in range(0, len(y_B), at_once):
+        y, x = y_B[first : first + at_once], x_B[first : first + at_once]
+        ids_BP = ids_RC[
+            (plan.y.first_chip_I[y][:, None] + np.arange(len(weight_RY)))[:, :, None],
+            (plan.x.first_chip_I[x][:, None] + np.arange(len(weight_CX)))[:, None, :],
+        ].reshape(len(y), -1)
+        winner_BX, votes_BX = _count_votes(ids_BP, weight_PX)
+        share_BX = (510.0 * votes_BX + total_X) / (2.0 * total_X)
+        corner = (plan.y.start_I[y], plan.x.start_I[x])
+        target_labels[corner] = winner_BX.reshape(-1, height, width)
+        # Truncating the float64 quotient is exact: it is never within 2**-48 below a whole number.
+        target_confidence[corner] = share_BX.astype(np.uint8).reshape(-1, height, width)
+
+
+def _count_votes(ids_BP: UInt16, weight_PX: Array) -> tuple[UInt16, Array]:
+    """The id with most votes and its votes, for the pixels of each cell."""
+    sorted_BP = np.sort(ids_BP.astype(np.int32), axis=1)
+    sorted_BP[:, 1:][sorted_BP[:, 1:] == sorted_BP[:, :-1]] = _ABSENT
+    sorted_BP.sort(axis=1)
+    distinct_B = np.count_nonzero(sorted_BP < _ABSENT, axis=1)
+    order_B = np.argsort(-distinct_B, kind="stable")  # so that the n-th ids are a run of cells
+    ids_BP, sorted_BP = ids_BP[order_B], sorted_BP[order_B]
+    winner_BX = np.repeat(sorted_BP[:, :1].astype(np.uint16), weight_PX.shape[1], axis=1)
+    votes_BX = (ids_BP == sorted_BP[:, :1]).astype(weight_PX.dtype) @ weight_PX
+    for place in range(1, int(distinct_B.max())):
+        run = slice(int(np.count_nonzero(distinct_B > place)))
+        rival_B1 = sorted_BP[run, place : place + 1]
+        rival_BX = (ids_BP[run] == rival_B1).astype(weight_PX.dtype) @ weight_PX
+        better_BX = rival_BX > votes_BX[run]
+        np.copyto(winner_BX[run], rival_B1.astype(np.uint16), where=better_BX)
+        np.maximum(votes_BX[run], rival_BX, out=votes_BX[run])
+    back_B = np.empty_like(order_B)
+    back_B[order_B] = np.arange(len(order_B))
+    return winner_BX[back_B], votes_BX[back_B]
+
+
+# --------------------------------------------------------------------------- regions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regions:
+    """What a label map says of each community asked for, in the order asked.
+
+    `centroid_K2` is `(y, x)` in pixels, `bbox_K4` is `[y0, x0, y1, x1]` with ends excluded,
+    `mean_intensity_K` is in the units of the frame over finite pixels, `confidence_K` is 0 to 1.
+    A community without pixels has an area and a box of zero; a mean over nothing is NaN.
+    """
+
+    area_px_K: Int64
+    centroid_K2: Float64
+    bbox_K4: Int64
+    mean_intensity_K: Float64
+    confidence_K: Float64
+
+
+def regions(labels_YX: UInt16, confidence_YX: UInt8, image_YX: Array, ids_K: Array) -> Regions:
+    """Measure the communities `ids_K` on a label map and the raw frame under it.
+
+    Everything is summed over runs of equal labels along x, of which there are far fewer than
+    pixels: integers exactly, floats in float64, then the runs in float64, in a fixed order.
+    """
+    ny, nx = labels_YX.shape
+    begins_YX = np.empty((ny, nx), np.bool_)
+    begins_YX[:, 0] = True
+    np.not_equal(labels_YX[:, 1:], labels_YX[:, :-1], out=begins_YX[:, 1:])
+    start_S = np.flatnonzero(begins_YX)
+    length_S = np.diff(start_S, append=ny * nx)
+    y_S, x_S = np.divmod(start_S, nx)
+    wanted, place = np.unique(ids_K, return_inverse=True)
+    label_S = labels_YX.reshape(-1)[start_S]
+    slot_S = np.minimum(np.searchsorted(wanted, label_S), max(len(wanted) - 1, 0))
+    asked_S = wanted[slot_S] == label_S if len(wanted) else np.zeros(len(label_S), np.bool_)
+    slot_S = np.where(asked_S, slot_S, len(wanted))  # the last slot takes all other labels
+
+    def total(values_S: Array) -> Float64:
+        summed = np.bincount(slot_S, weights=values_S, minlength=len(wanted) + 1)
+        return summed.astype(np.float64, copy=False)[place]
+
+    area_K = total(length_S)
+    scale, value_S, finite_S = _sum_runs(image_YX, start_S, length_S)
+    vote_S = np.add.reduceat(confidence_YX.reshape(-1), start_S, dtype=np.int64)
+    bbox_K4 = np.zeros((4, len(wanted) + 1), np.int64)
+    bbox_K4[:2] = max(ny, nx)
+    np.minimum.at(bbox_K4[0], slot_S, y_S)
+    np.minimum.at(bbox_K4[1], slot_S, x_S)
+    np.maximum.at(bbox_K4[2], slot_S, y_S + 1)
+    np.maximum.at(bbox_K4[3], slot_S, x_S + length_S)
+    bbox_K4[:, bbox_K4[2] == 0] = 0
+    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN of a mean over nothing
+        return Regions(
+            area_px_K=area_K.astype(np.int64),
+            centroid_K2=np.stack(
+                [
+                    total(y_S * length_S) / area_K,
+                    total(x_S * length_S + length_S * (length_S - 1) // 2) / area_K,
+                ],
+                axis=1,
+            ),
+            bbox_K4=bbox_K4.T[place],
+            mean_intensity_K=total(value_S) / total(finite_S) * scale,
+            confidence_K=total(vote_S) / (255.0 * area_K),
+        )
+
+
+def _sum_runs(image_YX: Array, start_S: Int64, length_S: Int64) -> tuple[float, Array, Array]:
+    """Sum the finite pixels of every run: a factor, sums to be multiplied by it, and counts."""
+    values = _native(image_YX).reshape(-1)
+    if values.dtype.kind != "f":
+        return 1.0, np.add.reduceat(values, start_S, dtype=np.int64), length_S
+    scale = 1.0
+    if values.dtype.itemsize == 8:
+        # Sums of doubles near their limit would overflow; a power of two larger than any frame
+        # has pixels loses nothing on the way down and back.
+        scale = 2.0**32
+        values = values / scale
+    finite = np.isfinite(values)
+    if finite.all():
+        return scale, np.add.reduceat(values, start_S, dtype=np.float64), length_S
+    count_S = np.add.reduceat(finite, start_S, dtype=np.int64)
+    return scale, np.add.reduceat(np.where(finite, values, 0), start_S, dtype=np.float64), count_S
