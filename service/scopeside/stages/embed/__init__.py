@@ -1,0 +1,51 @@
+"""The embedding stage: one vector for each chip of a frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scopeside.stages.embed.choose import Choice, choose
+
+if TYPE_CHECKING:
+    from scopeside.ports import Embedder
+    from scopeside.settings import Settings
+    from scopeside.stages.embed.encoder import Encoder
+    from scopeside.stages.embed.weights import Weights
+
+__all__ = ["Choice", "build_embedder", "build_encoder", "choose"]
+
+
+def build_embedder(settings: Settings) -> Embedder:
+    """Return the embedder that `settings` describe, compiled and checked.
+
+    Raises WeightsError for unusable weights, BackendError where the backend asked for is
+    absent or disagrees with torch in float32, MissingExtraError where torch is not installed.
+    """
+    choice = choose(settings)
+    if choice.backend == "null":
+        from scopeside.stages.embed.null import NullEmbedder
+
+        return NullEmbedder()
+    from scopeside.stages.embed.chips import ChipsEmbedder
+    from scopeside.stages.embed.weights import load_weights
+
+    weights = load_weights(settings.embed.weights)
+    encoder = build_encoder(settings, choice, weights)
+    input_px = settings.chips.effective_input_px
+    return ChipsEmbedder(encoder, weights, input_px=input_px, batch=settings.embed.batch)
+
+
+def build_encoder(settings: Settings, choice: Choice, weights: Weights) -> Encoder:
+    """Return the encoder of `choice` around `weights`."""
+    from scopeside.stages.embed.torch_encoder import TorchEncoder
+
+    threads = settings.embed.threads
+    if choice.backend == "openvino":
+        from scopeside.stages.embed.openvino_encoder import OpenVinoEncoder
+
+        return OpenVinoEncoder(
+            weights, precision=choice.precision, threads=threads, cache=settings.service.cache
+        )
+    return TorchEncoder(
+        weights, device=choice.device, precision=choice.precision, threads=threads
+    )

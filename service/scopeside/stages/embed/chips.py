@@ -1,0 +1,67 @@
+"""Chip-by-chip embedding: the exact mode.
+
+Shapes: N chips, T tiles of B chips each (the last padded), H and W pixels of the encoder's
+input, D = 2048 features.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scopeside.messages import Array, ChipGrid, Float32
+from scopeside.ports import EmbedderInfo
+from scopeside.stages.embed.encoder import Encoder
+from scopeside.stages.embed.resnet50 import FEATURES
+from scopeside.stages.embed.weights import Weights
+from scopeside_kernels import reference
+
+
+class ChipsEmbedder:
+    """Embeds every chip by itself, in tiles of a fixed batch.
+
+    The encoder is compiled once, for `(batch, 1, input_px, input_px)`: a new grid only changes
+    the number of tiles. `prepare` reuses one buffer, so what it returns lasts until it is
+    called again.
+    """
+
+    def __init__(self, encoder: Encoder, weights: Weights, *, input_px: int, batch: int) -> None:
+        self._input_px = input_px
+        self._batch = batch
+        self._program = encoder.compile((batch, 1, input_px, input_px), "pool")
+        self._tiles_TB1HW = np.zeros((0, batch, 1, input_px, input_px), np.float32)
+        self._info = EmbedderInfo(
+            name=f"chips/{encoder.name}/{encoder.precision}",
+            weights_name=weights.name,
+            weights_sha256=weights.sha256,
+            device=encoder.device,
+            features=FEATURES,
+        )
+
+    @property
+    def info(self) -> EmbedderInfo:
+        return self._info
+
+    def plan(self, grid: ChipGrid) -> None:
+        """Allocate the buffer for `grid`'s chips and touch it; nothing is compiled."""
+        tiles = -(-grid.chips // self._batch)
+        if len(self._tiles_TB1HW) != tiles:
+            shape = (tiles, self._batch, 1, self._input_px, self._input_px)
+            self._tiles_TB1HW = np.zeros(shape, np.float32)
+            self._tiles_TB1HW.fill(0.0)
+
+    def prepare(self, image_YX: Float32, grid: ChipGrid) -> Array:
+        """Return the grid's chips as `(T, B, 1, H, W)`, the last tile filled by repetition."""
+        self.plan(grid)
+        side = self._input_px
+        flat_NHW = self._tiles_TB1HW.reshape(-1, side, side)
+        reference.chips(
+            image_YX, grid.y0_R, grid.x0_C, grid.chip_px, side, out=flat_NHW[: grid.chips]
+        )
+        flat_NHW[grid.chips :] = flat_NHW[grid.chips - 1]
+        return self._tiles_TB1HW
+
+    def embed(self, prepared: Array, grid: ChipGrid) -> Float32:
+        """Return `(N, 2048)` embeddings in the grid's order."""
+        out_TBD = np.empty((*prepared.shape[:2], FEATURES), np.float32)
+        self._program(prepared, out_TBD)
+        return out_TBD.reshape(-1, FEATURES)[: grid.chips]

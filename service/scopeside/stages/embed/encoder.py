@@ -1,0 +1,47 @@
+"""The seam between embedding modes and the libraries that run the network.
+
+Shapes: T tiles (static batches), B inputs in a tile, H and W input pixels, F the output of one
+input: `(2048,)` for the head `pool`, `(2048, H/32, W/32)` for `map`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from scopeside.messages import Float32
+from scopeside.stages.embed.resnet50 import FEATURES, STRIDE_PX, Head
+
+ShapeBCHW = tuple[int, int, int, int]
+
+
+class Program(Protocol):
+    """The network compiled for one input shape; not to be called from two threads at once."""
+
+    def __call__(self, tiles_TB1HW: Float32, out_TBF: Float32) -> None:
+        """Run every tile and write its float32 output; both arrays are C-contiguous."""
+        ...
+
+
+class Encoder(Protocol):
+    """A library, a device, a precision and the weights: what compiles programs."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def precision(self) -> str: ...
+
+    def compile(self, shape_BCHW: ShapeBCHW, head: Head) -> Program:
+        """Return the program for the static input shape `(B, 1, H, W)`; may take seconds."""
+        ...
+
+
+def output_shape(shape_BCHW: ShapeBCHW, head: Head) -> tuple[int, ...]:
+    """Return the shape of one tile's output."""
+    batch, _, height, width = shape_BCHW
+    if head == "pool":
+        return (batch, FEATURES)
+    return (batch, FEATURES, -(-height // STRIDE_PX), -(-width // STRIDE_PX))
