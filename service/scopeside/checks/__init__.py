@@ -1,0 +1,1 @@
+"""What `scopeside doctor` finds out: the machine, packages, endpoints and what a stream sends."""

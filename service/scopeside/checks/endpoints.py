@@ -1,0 +1,75 @@
+"""Whether the service's endpoints can be had on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import zmq
+
+from scopeside.checks.finding import Finding
+from scopeside.client.connection import reachable
+from scopeside.client.control import ControlClient
+from scopeside.errors import FatalError
+from scopeside.settings import Settings
+
+SECTION = "endpoints"
+PING_TIMEOUT_S = 0.5
+
+
+def endpoints(settings: Settings) -> Iterator[Finding]:
+    """Try to bind what the service would bind; a service that already runs is recognised."""
+    state = _running(settings.control.endpoint) if not settings.security.curve else None
+    if state is not None:
+        yield Finding(
+            section=SECTION,
+            name="service",
+            value=f'already running at {settings.control.endpoint}, state "{state}"',
+            ok=True,
+        )
+    ingest = settings.ingest
+    if ingest.attach == "bind":
+        yield _bindable("ingest.endpoint", ingest.endpoint, running=state is not None)
+    else:
+        yield Finding(
+            section=SECTION,
+            name="ingest.endpoint",
+            value=f"{ingest.endpoint} will be connected ({ingest.socket.upper()})",
+        )
+    for key, endpoint in (
+        ("publish.results", settings.publish.results),
+        ("publish.events", settings.publish.events),
+        ("control.endpoint", settings.control.endpoint),
+    ):
+        yield _bindable(key, endpoint, running=state is not None)
+
+
+def _running(endpoint: str) -> str | None:
+    try:
+        with ControlClient(reachable(endpoint), timeout_s=PING_TIMEOUT_S) as control:
+            return str(control.call("status").get("state"))
+    except FatalError:
+        return None
+
+
+def _bindable(key: str, endpoint: str, *, running: bool) -> Finding:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    socket = context.socket(zmq.PAIR)
+    socket.setsockopt(zmq.LINGER, 0)
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        if running:
+            return Finding(
+                section=SECTION, name=key, value=f"{endpoint} is in use by the service", ok=True
+            )
+        return Finding(
+            section=SECTION,
+            name=key,
+            value=f"{endpoint} cannot be bound: {error.strerror}",
+            ok=False,
+            fix=f"End what uses it, or choose another: --set {key}=...",
+        )
+    finally:
+        socket.close()
+        context.term()
+    return Finding(section=SECTION, name=key, value=f"{endpoint} is free", ok=True)

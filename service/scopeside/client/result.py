@@ -1,0 +1,185 @@
+"""One result of the service as a subscriber sees it: label map, communities, times and books.
+
+Shapes: Y, X frame pixels; R, C rows and columns of the chip grid. Origin top left, y down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scopeside.errors import DropError, DropReason
+from scopeside.messages import Array
+from scopeside.wire.results import decode_result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResultGrid:
+    """The chip grid and the community id of every chip."""
+
+    rows: int
+    cols: int
+    chip_px: int
+    stride_px: int
+    labels_RC: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultCommunity:
+    """One community of one frame; `fraction` is of labelled pixels, `age` counts frames."""
+
+    id: int
+    name: str | None
+    color: tuple[int, int, int]
+    chips: int
+    area_px: int
+    fraction: float
+    centroid_px: tuple[float, float]
+    bbox_px: tuple[int, int, int, int]
+    stage_m: tuple[float, float] | None
+    mean_intensity: float
+    confidence: float
+    age: int
+
+    @property
+    def title(self) -> str:
+        """Its name where it has one, else its number."""
+        return self.name or f"community {self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultTiming:
+    """Where the time went; `end_to_end_s` is None where the two clocks cannot be compared."""
+
+    t_received_ns: int
+    t_published_ns: int
+    stages_s: Mapping[str, float]
+    service_s: float
+    end_to_end_s: float | None
+    uncertainty_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultAccounting:
+    """The books of the series up to this frame."""
+
+    received: int
+    segmented: int
+    missing: int
+    duplicate: int
+    dropped: Mapping[str, int]
+    in_flight: int = 0
+
+    @property
+    def dropped_total(self) -> int:
+        return sum(self.dropped.values())
+
+    @property
+    def balances(self) -> bool:
+        """Whether every received message is accounted for."""
+        known = self.segmented + self.dropped_total + self.duplicate + self.in_flight
+        return self.received == known
+
+    @classmethod
+    def from_message(cls, books: Mapping[str, Any]) -> ResultAccounting:
+        return cls(
+            received=int(books["received"]),
+            segmented=int(books["segmented"]),
+            missing=int(books["missing"]),
+            duplicate=int(books["duplicate"]),
+            dropped={str(reason): int(count) for reason, count in books["dropped"].items()},
+            in_flight=int(books.get("in_flight", 0)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Result:
+    """The segmentation of one frame; `raw` is the whole message, with what later versions add."""
+
+    series: str
+    frame: int
+    t_ns: int
+    stage: Mapping[str, float] | None
+    user: Any
+    labels_YX: Array
+    confidence_YX: Array
+    grid: ResultGrid
+    communities: tuple[ResultCommunity, ...]
+    graph: Mapping[str, Any]
+    timing: ResultTiming
+    accounting: ResultAccounting
+    provenance: Mapping[str, Any]
+    raw: Mapping[str, Any]
+
+    @classmethod
+    def from_bytes(cls, message: bytes) -> Result:
+        """Decode one message of the results endpoint.
+
+        Raises DropError, as `wire.results.decode_result` does, for a message that is no result
+        of a version this client knows.
+        """
+        raw = decode_result(message)
+        try:
+            return cls(
+                series=str(raw["series"]),
+                frame=int(raw["frame"]),
+                t_ns=int(raw["t_ns"]),
+                stage=raw.get("stage"),
+                user=raw.get("user"),
+                labels_YX=raw["labels"],
+                confidence_YX=raw["confidence"],
+                grid=_grid(raw["grid"]),
+                communities=tuple(_community(entry) for entry in raw["communities"]),
+                graph=raw["graph"],
+                timing=_timing(raw["timing"]),
+                accounting=ResultAccounting.from_message(raw["accounting"]),
+                provenance=raw["provenance"],
+                raw=raw,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DropError(
+                DropReason.BAD_HEADER, f"A result lacks a field or holds a wrong one: {error!r}."
+            ) from error
+
+
+def _grid(grid: Mapping[str, Any]) -> ResultGrid:
+    return ResultGrid(
+        rows=int(grid["rows"]),
+        cols=int(grid["cols"]),
+        chip_px=int(grid["chip_px"]),
+        stride_px=int(grid["stride_px"]),
+        labels_RC=grid["labels"],
+    )
+
+
+def _community(entry: Mapping[str, Any]) -> ResultCommunity:
+    red, green, blue = (int(part) for part in entry["color"])
+    y, x = (float(part) for part in entry["centroid_px"])
+    y0, x0, y1, x1 = (int(part) for part in entry["bbox_px"])
+    stage_m = entry["stage_m"]
+    return ResultCommunity(
+        id=int(entry["id"]),
+        name=entry["name"],
+        color=(red, green, blue),
+        chips=int(entry["chips"]),
+        area_px=int(entry["area_px"]),
+        fraction=float(entry["fraction"]),
+        centroid_px=(y, x),
+        bbox_px=(y0, x0, y1, x1),
+        stage_m=None if stage_m is None else (float(stage_m[0]), float(stage_m[1])),
+        mean_intensity=float(entry["mean_intensity"]),
+        confidence=float(entry["confidence"]),
+        age=int(entry["age"]),
+    )
+
+
+def _timing(timing: Mapping[str, Any]) -> ResultTiming:
+    return ResultTiming(
+        t_received_ns=int(timing["t_received_ns"]),
+        t_published_ns=int(timing["t_published_ns"]),
+        stages_s={str(stage): float(seconds) for stage, seconds in timing["stages"].items()},
+        service_s=float(timing["service_s"]),
+        end_to_end_s=timing["end_to_end_s"],
+        uncertainty_s=timing.get("uncertainty_s"),
+    )

@@ -1,0 +1,54 @@
+"""Show the effective settings and where each comes from."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from scopeside import configuration
+from scopeside.setting_keys import flatten
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    configuration.add_arguments(parser)
+    parser.add_argument(
+        "--check", action="store_true", help="only say whether the settings are valid"
+    )
+    parser.add_argument("--json", action="store_true", help="write JSON instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    loaded = configuration.from_arguments(args)
+    if args.check:
+        changed = sum(source != "default" for source in loaded.sources.values())
+        sys.stdout.write(f"valid: {changed} settings given, configuration {loaded.hash}\n")
+        return 0
+    values = flatten(loaded.settings.model_dump(mode="json"))
+    if args.json:
+        report = {
+            "hash": loaded.hash,
+            "settings": {
+                documented.key: {
+                    "value": values[documented.key],
+                    "source": loaded.sources[documented.key],
+                    "default": documented.default,
+                    "allowed": documented.type,
+                    "live": documented.live,
+                    "description": documented.description,
+                }
+                for documented in configuration.documented_keys()
+            },
+        }
+        sys.stdout.write(json.dumps(report, indent=2) + "\n")
+        return 0
+    keys = list(values)
+    key_width = max(map(len, keys))
+    shown = {key: "(absent)" if values[key] is None else json.dumps(values[key]) for key in keys}
+    value_width = max(map(len, shown.values()))
+    for key in keys:
+        sys.stdout.write(
+            f"{key:<{key_width}}  {shown[key]:<{value_width}}  {loaded.sources[key]}\n"
+        )
+    sys.stdout.write(f"\nconfiguration {loaded.hash}; meanings are in config/default.toml\n")
+    return 0

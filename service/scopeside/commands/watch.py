@@ -1,0 +1,141 @@
+"""Show a running service's results in the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scopeside import configuration
+from scopeside.client.connection import ClientKeys, reachable
+from scopeside.client.subscriber import EventSubscriber, ResultSubscriber
+from scopeside.errors import ConfigError, EndpointError
+from scopeside.view import terminal
+from scopeside.view.monitor import Monitor, Snapshot
+
+SILENCE_S = 5.0
+"""After this long without anything the view says so."""
+
+REDRAW_S = 0.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    configuration.add_arguments(parser)
+    parser.add_argument(
+        "--results", metavar="ENDPOINT", help="results endpoint (default: publish.results)"
+    )
+    parser.add_argument(
+        "--events", metavar="ENDPOINT", help="events endpoint (default: publish.events)"
+    )
+    parser.add_argument("--frames", type=int, metavar="N", help="stop after this many results")
+    parser.add_argument(
+        "--wait", type=float, metavar="S", help="give up when nothing came for this many seconds"
+    )
+    parser.add_argument(
+        "--plain", action="store_true", help="one line a result, as when the output is no terminal"
+    )
+    parser.add_argument("--server-key", type=Path, metavar="FILE", help="CURVE: the service's .key")
+    parser.add_argument(
+        "--client-key", type=Path, metavar="FILE", help="CURVE: one's own .key_secret"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch until `--frames` results have come, or for ever."""
+    publish = configuration.from_arguments(args).settings.publish
+    results_at = args.results or reachable(publish.results)
+    events_at = args.events or reachable(publish.events)
+    keys = _keys(args)
+    with (
+        ResultSubscriber(results_at, keys=keys) as results,
+        EventSubscriber(events_at, keys=keys) as events,
+        _display(results_at, plain=args.plain) as show,
+    ):
+        _watch(results, events, show, frames=args.frames, wait_s=args.wait)
+    return 0
+
+
+def _watch(
+    results: ResultSubscriber,
+    events: EventSubscriber,
+    show: Callable[[Snapshot, str], None],
+    *,
+    frames: int | None,
+    wait_s: float | None,
+) -> None:
+    monitor = Monitor()
+    heard_s = time.monotonic()
+    while frames is None or monitor.results < frames:
+        result = results.receive(REDRAW_S)
+        now_s = time.monotonic()
+        if result is not None:
+            monitor.result(result, now_s=now_s)
+            heard_s = now_s
+        while (event := events.receive(0.0)) is not None:
+            monitor.event(event, now_s=now_s)
+            heard_s = now_s
+        silent_s = now_s - heard_s
+        if wait_s is not None and silent_s >= wait_s:
+            raise EndpointError(_silence(results.endpoint, silent_s))
+        note = _silence(results.endpoint, silent_s) if silent_s >= SILENCE_S else ""
+        if results.last_problem is not None:
+            note = f"{results.malformed} message(s) were no results: {results.last_problem}"
+        show(monitor.snapshot(now_s=now_s), note)
+
+
+def _silence(endpoint: str, silent_s: float) -> str:
+    return (
+        f"Nothing has come from {endpoint} for {silent_s:.0f} s: is `scopeside serve` running, and "
+        "is this its publish.results?"
+    )
+
+
+@contextmanager
+def _display(endpoint: str, *, plain: bool) -> Iterator[Callable[[Snapshot, str], None]]:
+    """Yield what shows a snapshot and a note: a live panel, or lines where there is no terminal."""
+    if plain or not sys.stdout.isatty() or importlib.util.find_spec("rich") is None:
+        yield _Lines(endpoint)
+        return
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    title = f"scopeside watch {endpoint}"
+    with Live(auto_refresh=False) as live:
+
+        def show(snapshot: Snapshot, note: str) -> None:
+            view = terminal.panel(snapshot, title=title)
+            live.update(Group(view, Text(note, style="yellow")) if note else view, refresh=True)
+
+        yield show
+
+
+class _Lines:
+    """One line a result; a note once, until another one is due."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._results = 0
+        self._note = ""
+        sys.stderr.write(f"watching {endpoint}\n")
+
+    def __call__(self, snapshot: Snapshot, note: str) -> None:
+        if snapshot.results > self._results:
+            self._results = snapshot.results
+            sys.stdout.write(terminal.line(snapshot) + "\n")
+            sys.stdout.flush()
+        if note[:20] != self._note[:20]:
+            self._note = note
+            if note:
+                sys.stderr.write(note + "\n")
+
+
+def _keys(args: argparse.Namespace) -> ClientKeys | None:
+    if (args.server_key is None) != (args.client_key is None):
+        raise ConfigError("CURVE needs both --server-key and --client-key.")
+    if args.server_key is None:
+        return None
+    return ClientKeys(server=args.server_key, client=args.client_key)

@@ -1,0 +1,132 @@
+"""What is known of a running service from its results and events, as an observer gathers it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scopeside.client.result import Result, ResultAccounting
+from scopeside.latency import LatencyLog, Percentiles
+
+RATE_WINDOW_S = 10.0
+"""The rate counts results that came within this time."""
+
+LATENCY_WINDOW = 300
+"""Latency percentiles cover this many results."""
+
+TREND_FRAMES = 10
+"""A trend compares a fraction with this many results ago."""
+
+HEARTBEAT_TIMEOUT_S = 3.0
+"""A service silent for three heartbeats (one a second) counts as not heard from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommunityRow:
+    """One community now; `trend` is the change of its fraction over `TREND_FRAMES` results."""
+
+    id: int
+    title: str
+    color: tuple[int, int, int]
+    fraction: float
+    trend: float
+    age: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What a view shows; `state` is None where no heartbeat came lately."""
+
+    state: str | None
+    uptime_s: float | None
+    series: str | None
+    frame: int | None
+    results: int
+    rate_hz: float
+    totals: Mapping[str, Percentiles]
+    stages: Mapping[str, Percentiles]
+    communities: tuple[CommunityRow, ...]
+    accounting: ResultAccounting | None
+    resolution: float | None
+    last_error: str | None
+
+
+class Monitor:
+    """Gathers results and events; `now_s` is any monotonic clock, the same throughout."""
+
+    def __init__(self) -> None:
+        self.results = 0
+        self._arrivals_s: deque[float] = deque()
+        self._latency = LatencyLog(window=LATENCY_WINDOW)
+        self._fractions: deque[dict[int, float]] = deque(maxlen=TREND_FRAMES + 1)
+        self._last: Result | None = None
+        self._books: ResultAccounting | None = None
+        self._heartbeat: Mapping[str, Any] = {}
+        self._heartbeat_s: float | None = None
+        self._error: str | None = None
+
+    def result(self, result: Result, *, now_s: float) -> None:
+        """Take in one result."""
+        if self._last is not None and self._last.series != result.series:
+            self._fractions.clear()  # ids of another series are other materials
+        self.results += 1
+        self._arrivals_s.append(now_s)
+        self._latency.add(result.timing)
+        self._fractions.append({entry.id: entry.fraction for entry in result.communities})
+        self._last = result
+        self._books = result.accounting
+
+    def event(self, event: Mapping[str, Any], *, now_s: float) -> None:
+        """Take in one event; kinds that are not known are left alone."""
+        kind = event.get("kind")
+        if kind == "heartbeat":
+            self._heartbeat, self._heartbeat_s = event, now_s
+        elif kind == "error":
+            self._error = str(event.get("message", event.get("error", "unknown error")))
+
+    def snapshot(self, *, now_s: float) -> Snapshot:
+        """Return the state of things at `now_s`."""
+        while self._arrivals_s and self._arrivals_s[0] < now_s - RATE_WINDOW_S:
+            self._arrivals_s.popleft()
+        beat_s, last = self._heartbeat_s, self._last
+        alive = beat_s is not None and now_s - beat_s <= HEARTBEAT_TIMEOUT_S
+        return Snapshot(
+            state=str(self._heartbeat.get("state")) if alive else None,
+            uptime_s=self._heartbeat.get("uptime_s") if alive else None,
+            series=last.series if last else None,
+            frame=last.frame if last else None,
+            results=self.results,
+            rate_hz=self._rate_hz(),
+            totals=self._latency.totals(),
+            stages=self._latency.stages(),
+            communities=self._communities(),
+            accounting=self._books,
+            resolution=last.graph.get("resolution") if last else None,
+            last_error=self._error,
+        )
+
+    def _rate_hz(self) -> float:
+        """Intervals over time, so that a rate needs two results and no window to fill."""
+        if len(self._arrivals_s) < 2:
+            return 0.0
+        spent_s = self._arrivals_s[-1] - self._arrivals_s[0]
+        return (len(self._arrivals_s) - 1) / spent_s if spent_s > 0 else 0.0
+
+    def _communities(self) -> tuple[CommunityRow, ...]:
+        if self._last is None:
+            return ()
+        before = self._fractions[0]
+        rows = [
+            CommunityRow(
+                id=entry.id,
+                title=entry.title,
+                color=entry.color,
+                fraction=entry.fraction,
+                trend=entry.fraction - before.get(entry.id, 0.0),
+                age=entry.age,
+            )
+            for entry in self._last.communities
+        ]
+        return tuple(sorted(rows, key=lambda row: (-row.fraction, row.id)))
