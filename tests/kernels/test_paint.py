@@ -1,0 +1,143 @@
+"""Painting: the votes of overlapping chips, exact against counting them pixel by pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from scopeside.messages import ChipGrid
+from scopeside_kernels.reference import Window, paint, paint_plan, plan_paint
+
+
+def slow_paint(
+    ids: NDArray[np.uint16], grid: ChipGrid, window: Window
+) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    """Each pixel asks each chip; plain integers, no arrays."""
+    chip = grid.chip_px
+
+    def weight(u: int) -> int:
+        return min(2 * u + 1, 2 * chip - 2 * u - 1) if window == "triangle" else 1
+
+    ny, nx = grid.shape
+    labels, confidence = np.zeros((ny, nx), np.uint16), np.zeros((ny, nx), np.uint8)
+    for y in range(ny):
+        for x in range(nx):
+            votes: dict[int, int] = {}
+            for r, y0 in enumerate(grid.y0_R.tolist()):
+                for c, x0 in enumerate(grid.x0_C.tolist()):
+                    if y0 <= y < y0 + chip and x0 <= x < x0 + chip:
+                        name = int(ids[r * grid.cols + c])
+                        votes[name] = votes.get(name, 0) + weight(y - y0) * weight(x - x0)
+            winner = min(votes, key=lambda name: (-votes[name], name))
+            total = sum(votes.values())
+            labels[y, x] = winner
+            confidence[y, x] = (510 * votes[winner] + total) // (2 * total)
+    return labels, confidence
+
+
+@settings(deadline=None, max_examples=120)
+@given(
+    shape=st.tuples(st.integers(1, 23), st.integers(1, 23)),
+    chip_px=st.integers(4, 12),
+    stride_px=st.integers(1, 12),
+    window=st.sampled_from(["triangle", "uniform"]),
+    names=st.lists(st.integers(0, 65535), min_size=1, max_size=4),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_painting_equals_counting_votes_pixel_by_pixel(
+    shape: tuple[int, int],
+    chip_px: int,
+    stride_px: int,
+    window: Window,
+    names: list[int],
+    seed: int,
+) -> None:
+    grid = ChipGrid(shape, chip_px, min(stride_px, chip_px))
+    ids = np.random.default_rng(seed).choice(np.array(names, np.uint16), grid.chips)
+    labels, confidence = paint(ids, grid.y0_R, grid.x0_C, chip_px, shape, window=window)
+    assert (labels.dtype, confidence.dtype) == (np.uint16, np.uint8)
+    wanted_labels, wanted_confidence = slow_paint(ids, grid, window)
+    np.testing.assert_array_equal(labels, wanted_labels)
+    np.testing.assert_array_equal(confidence, wanted_confidence)
+
+
+@pytest.mark.parametrize("shape", [(70, 131), (131, 70)])
+def test_the_default_chips_on_a_frame_of_no_whole_number_of_strides(shape: tuple[int, int]) -> None:
+    grid = ChipGrid(shape, 64, 32)
+    ids = np.random.default_rng(0).integers(1, 5, grid.chips).astype(np.uint16)
+    labels, confidence = paint(ids, grid.y0_R, grid.x0_C, 64, shape)
+    wanted_labels, wanted_confidence = slow_paint(ids, grid, "triangle")
+    np.testing.assert_array_equal(labels, wanted_labels)
+    np.testing.assert_array_equal(confidence, wanted_confidence)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (63, 64), (64, 64)])
+def test_one_chip_labels_the_whole_of_a_small_frame_with_certainty(shape: tuple[int, int]) -> None:
+    grid = ChipGrid(shape, 64, 32)
+    assert grid.chips == 1
+    labels, confidence = paint(np.array([7], np.uint16), grid.y0_R, grid.x0_C, 64, shape)
+    assert labels.shape == confidence.shape == shape
+    assert (labels == 7).all()
+    assert (confidence == 255).all()
+
+
+def test_agreement_is_certain_and_a_tie_goes_to_the_lower_id() -> None:
+    grid = ChipGrid((4, 6), 4, 2)  # two chips, six votes each way in the middle
+    ids = np.array([9, 3], np.uint16)
+    labels, confidence = paint(ids, grid.y0_R, grid.x0_C, 4, grid.shape, window="uniform")
+    assert labels.tolist() == [[9, 9, 3, 3, 3, 3]] * 4
+    assert confidence.tolist() == [[255, 255, 128, 128, 255, 255]] * 4
+
+
+def test_a_front_between_two_phases_is_painted_halfway_between_their_chips() -> None:
+    grid = ChipGrid((64, 128), 32, 16)
+    ids = np.where(np.tile(grid.x0_C, grid.rows) < 48, 1, 2).astype(np.uint16)
+    labels, _ = paint(ids, grid.y0_R, grid.x0_C, 32, grid.shape)
+    # Chips at 32 and 48 disagree; both votes count the same midway between their middles.
+    assert (labels == np.where(np.arange(128) < 56, 1, 2)).all()
+
+
+@pytest.mark.parametrize("chip_px", [64, 4096])
+def test_votes_of_large_chips_stay_exact(chip_px: int) -> None:
+    """A chip of 4096 px casts votes above 2**24, where float32 would lose whole numbers."""
+    y0, x0 = np.array([0]), np.array([0, 3])
+    shape = (2, chip_px)
+    ids = np.array([2, 1], np.uint16)
+    labels, confidence = paint(ids, y0, x0, chip_px, shape)
+    u = np.arange(3, chip_px, dtype=object)
+    first = np.array([min(2 * int(v) + 1, 2 * chip_px - 2 * int(v) - 1) for v in u], object)
+    v = u - 3
+    second = np.array([min(2 * int(w) + 1, 2 * chip_px - 2 * int(w) - 1) for w in v], object)
+    for row, weight in enumerate((1, 3)):
+        total = weight * (first + second)
+        best = weight * np.maximum(first, second)
+        wanted = (510 * best + total) // (2 * total)
+        np.testing.assert_array_equal(labels[row, 3:], np.where(second >= first, 1, 2))
+        np.testing.assert_array_equal(confidence[row, 3:], wanted.astype(np.uint8))
+
+
+def test_a_plan_serves_many_frames_and_remembers_none() -> None:
+    grid = ChipGrid((90, 130), 32, 11)
+    plan = plan_paint(grid.y0_R, grid.x0_C, 32, grid.shape)
+    rng = np.random.default_rng(1)
+    for _ in range(3):
+        ids = rng.integers(1, 4, grid.chips).astype(np.uint16)
+        labels, confidence = paint_plan(ids, plan)
+        again = paint(ids, grid.y0_R, grid.x0_C, 32, grid.shape)
+        np.testing.assert_array_equal(labels, again[0])
+        np.testing.assert_array_equal(confidence, again[1])
+
+
+def test_contested_cells_are_decided_alike_in_one_go_or_in_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    grid = ChipGrid((120, 95), 24, 8)
+    ids = np.random.default_rng(2).integers(0, 9, grid.chips).astype(np.uint16)
+    whole = paint(ids, grid.y0_R, grid.x0_C, 24, grid.shape)
+    monkeypatch.setattr("scopeside_kernels.reference._VOTES_AT_ONCE", 1)
+    single = paint(ids, grid.y0_R, grid.x0_C, 24, grid.shape)
+    np.testing.assert_array_equal(whole[0], single[0])
+    np.testing.assert_array_equal(whole[1], single[1])
