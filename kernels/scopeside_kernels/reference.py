@@ -57,20 +57,15 @@ def contrast_window(
     """Find two percentiles of the finite pixels, exactly, for every dtype of the wire contract.
 
     Percentile p of n values is the one at rank `ceil(p / 100 * n)`, at least 1, in ascending
-    order (the inverted distribution): always a value that occurs. `saturated_fraction` is the
-    share of pixels at the largest value of an integer dtype; floats have no such ceiling, so it
-    is 0 for them.
+    order (the inverted distribution): always a value that occurs.
     """
     values = _native(values_YX).reshape(-1)
+    saturated = saturated_fraction(values)
+    nonfinite_px = 0
     if values.dtype.kind == "f":
         finite = np.isfinite(values)
         nonfinite_px = values.size - int(np.count_nonzero(finite))
-        saturated_fraction = 0.0
         values = values if nonfinite_px == 0 else values[finite]
-    else:
-        nonfinite_px = 0
-        ceiling = np.iinfo(values.dtype).max
-        saturated_fraction = int(np.count_nonzero(values == ceiling)) / max(values.size, 1)
     low, high = 0.0, 0.0
     if values.size:
         ranks = (_rank(low_percentile, values.size), _rank(high_percentile, values.size))
@@ -79,9 +74,20 @@ def contrast_window(
         low=low,
         high=high,
         nonfinite_px=nonfinite_px,
-        saturated_fraction=saturated_fraction,
+        saturated_fraction=saturated,
         flat=low == high,
     )
+
+
+def saturated_fraction(values_YX: Array) -> float:
+    """Share of the pixels at the largest value of an integer dtype; 0 for floats.
+
+    Floats have no such ceiling, and a camera of fewer bits than its dtype stays below it.
+    """
+    if values_YX.dtype.kind == "f":
+        return 0.0
+    ceiling = np.iinfo(values_YX.dtype).max
+    return int(np.count_nonzero(values_YX == ceiling)) / max(values_YX.size, 1)
 
 
 def normalise(values_YX: Array, low: float, high: float) -> Float32:
