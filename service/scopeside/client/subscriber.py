@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
-import msgpack
 import zmq
 
 from scopeside.client.connection import ClientKeys, connected
 from scopeside.client.result import Result
 from scopeside.errors import DropError, DropReason
+from scopeside.wire.events import Event, decode_event
 
 Item = TypeVar("Item")
-Event = dict[str, Any]
 
 HWM_MESSAGES = 1000
 """Messages held for a slow subscriber; ZeroMQ's own default."""
@@ -119,10 +118,4 @@ class EventSubscriber(_Subscriber[Event]):
     """The events endpoint, as maps with at least `kind`: heartbeats, series, drops and others."""
 
     def _decode(self, message: bytes) -> Event:
-        try:
-            event = msgpack.unpackb(message, strict_map_key=False)
-        except (ValueError, msgpack.UnpackException) as error:
-            raise DropError(DropReason.BAD_HEADER, f"An event is not msgpack: {error}.") from error
-        if not isinstance(event, dict) or not isinstance(event.get("kind"), str):
-            raise DropError(DropReason.BAD_HEADER, "An event is a map with a kind.")
-        return event
+        return decode_event(message)
