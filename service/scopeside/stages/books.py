@@ -75,12 +75,33 @@ class Books:
             return book.accounting()
 
     def segmented(self, series: str) -> Accounting:
-        """Count a frame that was in flight as segmented; return the books of its series."""
+        """Count a frame that was in flight as segmented; return the books of its series.
+
+        The result that carries them is still to be sent: `published` must follow.
+        """
         with self._lock:
             book = self._in_flight(series)
             self._total.segmented += 1
             book.counts.segmented += 1
+            book.unpublished += 1
             return book.accounting()
+
+    def published(self, series: str) -> None:
+        """Note that a segmented frame's result was sent: it may now be the series' last."""
+        with self._lock:
+            book = self._series.get(series)
+            if book is None or not book.unpublished:
+                raise ServiceError(
+                    f"The books of series {series!r} have no result that was still to be sent;"
+                    " this is a fault of the program."
+                )
+            book.unpublished -= 1
+
+    def final(self, series: str) -> Accounting | None:
+        """Return the books of a series of which nothing is in flight or unpublished, else None."""
+        with self._lock:
+            book = self._series[series]
+            return None if book.busy else book.accounting()
 
     def announce(self, series: str, frames: int) -> None:
         """Take the sender's word for how many frames the series has."""
@@ -99,10 +120,10 @@ class Books:
             return self._total.accounting(missing + self._forgotten_missing)
 
     def forget(self, series: str) -> bool:
-        """Close the account of `series`, the totals staying; refused while a frame is in flight."""
+        """Close the account of `series`, the totals staying; refused before its books are final."""
         with self._lock:
             book = self._series[series]
-            if book.counts.in_flight:
+            if book.busy:
                 return False
             self._forgotten_missing += book.numbers.missing
             del self._series[series]
@@ -147,11 +168,16 @@ class _Counts:
 
 
 class _SeriesBook:
-    __slots__ = ("counts", "numbers")
+    __slots__ = ("counts", "numbers", "unpublished")
 
     def __init__(self, first: int | None) -> None:
         self.counts = _Counts()
         self.numbers = FrameNumbers(first)
+        self.unpublished = 0
+
+    @property
+    def busy(self) -> bool:
+        return self.counts.in_flight > 0 or self.unpublished > 0
 
     def accounting(self) -> Accounting:
         return self.counts.accounting(self.numbers.missing)

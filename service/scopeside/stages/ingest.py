@@ -1,0 +1,251 @@
+"""The frame socket: receives messages without copying them and feeds them to the intake.
+
+MAXMSGSIZE stands at twice `limits.message_bytes`: a message somewhat too large arrives and is
+counted, one that claims gigabytes is cut off by ZeroMQ before anything is allocated. After such
+a cut a *connecting* socket does not come back by itself (measured: `DISCONNECTED` without the
+`CONNECT_RETRIED` that follows when a peer merely goes away), so the socket monitor is watched
+and the endpoint connected anew. A binding socket needs no such care: its peers come back.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable
+from threading import Event
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from scopeside.errors import DropReason, EndpointError
+from scopeside.settings import IngestSettings, LimitSettings
+from scopeside.stages.intake import Intake
+
+Socket = zmq.Socket[bytes]
+Secure = Callable[[Socket], None]
+
+TURN_S = 0.05
+"""Longest wait in one turn: bounds how late a stop, a pause or a settled series is noticed."""
+
+BURST = 32
+"""Most messages between two looks at the stop event and the monitor."""
+
+GRACE_S = 0.25
+"""Time in which ZeroMQ would have begun to reconnect by itself (its default interval is 0.1 s)."""
+
+MAX_GRACE_S = 4.0
+"""The wait doubles up to this while a sender is cut off again and again."""
+
+KEEPALIVE_IDLE_S = 30
+"""Silence after which TCP asks whether the sender's machine still exists: one switched off says
+no goodbye, and the socket would wait for it for ever."""
+
+_WATCHED = (
+    zmq.EVENT_CONNECTED
+    | zmq.EVENT_CONNECT_DELAYED
+    | zmq.EVENT_CONNECT_RETRIED
+    | zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_DISCONNECTED
+)
+
+
+def is_local(endpoint: str) -> bool:
+    """Return whether only this machine can be at the other end, so that clocks are one.
+
+    A tunnel to loopback defeats it; a sender behind one gives `clock`.
+    """
+    host = endpoint.partition("://")[2]
+    return not endpoint.startswith("tcp://") or host.startswith(("127.", "localhost:", "[::1]:"))
+
+
+class Ingest:
+    """Owns the frame socket from construction to the end of `run`.
+
+    Construct it in any thread, then call `run` in one thread of its own. Raises EndpointError
+    when the endpoint cannot be bound or connected. `secure` sets CURVE keys on the socket before
+    that.
+    """
+
+    def __init__(
+        self,
+        settings: IngestSettings,
+        limits: LimitSettings,
+        *,
+        context: zmq.Context[Socket],
+        intake: Intake,
+        secure: Secure | None = None,
+    ) -> None:
+        self._settings = settings
+        self._intake = intake
+        self._max_parts = limits.parts
+        self._lossless = settings.effective_policy == "lossless"
+        self._lost_s: float | None = None
+        self._greeted = False
+        self._grace_s = GRACE_S
+        self._socket = _open(settings, limits, context, secure)
+        self._monitor: Socket = self._socket.get_monitor_socket(_WATCHED)
+        try:
+            self._attach()
+        except EndpointError:
+            self.close()
+            raise
+        self.endpoint: str = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        """Where frames come from, with the port that was found where the setting left it open."""
+        self._poller = zmq.Poller()
+        self._poller.register(self._monitor, zmq.POLLIN)
+        self._polls_frames = False
+        self.turns = 0
+
+    def run(self, stop: Event) -> None:
+        """Receive until `stop` is set, then close the socket."""
+        try:
+            while not stop.is_set():
+                self.turn()
+        finally:
+            self._intake.settle()
+            self.close()
+
+    def turn(self) -> None:
+        """Wait a moment for something to do, and do it."""
+        self.turns += 1
+        readable = self._may_read()
+        self._watch_frames(readable)
+        # A full lossless channel was waited for already: just look at the monitor.
+        wait_s = TURN_S if readable else 0.0
+        for socket, _ in self._poller.poll(round(1000 * wait_s)):
+            if socket is self._monitor:
+                self._read_monitor()
+            else:
+                self._read_burst()
+        self._reconnect_if_cut()
+        self._intake.settle()
+
+    def close(self) -> None:
+        """Close the socket; harmless when it is closed."""
+        if not self._socket.closed:
+            self._socket.disable_monitor()
+            self._monitor.close(linger=0)
+            self._socket.close(linger=0)
+
+    def _may_read(self) -> bool:
+        """Return whether a frame may be taken from the socket, waiting a turn for it to be so."""
+        if not self._lossless:
+            return True
+        if self._intake.paused:
+            time.sleep(TURN_S)
+            return False
+        return self._intake.frames.wait_for_room(timeout_s=TURN_S)
+
+    def _watch_frames(self, wanted: bool) -> None:  # noqa: FBT001
+        if wanted and not self._polls_frames:
+            self._poller.register(self._socket, zmq.POLLIN)
+        elif self._polls_frames and not wanted:
+            self._poller.unregister(self._socket)
+        self._polls_frames = wanted
+
+    def _read_burst(self) -> None:
+        for _ in range(BURST):
+            if self._lossless and not self._intake.frames.wait_for_room(timeout_s=0.0):
+                return
+            try:
+                parts = self._receive()
+            except zmq.Again:
+                return
+            at_s, at_ns = time.monotonic(), time.time_ns()
+            self._grace_s = GRACE_S
+            self._intake.feed([part.buffer for part in parts], at_ns=at_ns, at_s=at_s)
+
+    def _receive(self) -> list[zmq.Frame]:
+        """Receive one message, keeping of its parts just enough to see that they are too many."""
+        part = self._socket.recv(zmq.NOBLOCK, copy=False)
+        parts = [part]
+        while part.more:
+            part = self._socket.recv(copy=False)
+            if len(parts) <= self._max_parts:
+                parts.append(part)
+        return parts
+
+    def _read_monitor(self) -> None:
+        while self._monitor.poll(0):
+            event = recv_monitor_message(self._monitor)["event"]
+            if event == zmq.EVENT_DISCONNECTED:
+                self._lost_s = time.monotonic()
+            else:
+                self._lost_s = None
+                self._greeted = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+
+    def _reconnect_if_cut(self) -> None:
+        if self._settings.attach != "connect" or self._lost_s is None:
+            return
+        if time.monotonic() - self._lost_s < self._grace_s:
+            return
+        endpoint = self._settings.endpoint
+        if self._greeted:
+            cause = "sent a message above twice limits.message_bytes, or broke ZeroMQ's framing"
+            self._intake.books.reject(None, DropReason.TOO_LARGE)
+            self._intake.reports.dropped(
+                DropReason.TOO_LARGE,
+                f"The sender at {endpoint} {cause}.",
+                series=None,
+                frame=None,
+            )
+        else:
+            cause = "did not complete ZeroMQ's handshake"
+        self._intake.reports.error(
+            "connection_cut",
+            f"The connection to ingest.endpoint {endpoint} was cut off, because its sender {cause};"
+            " connecting again.",
+        )
+        self._lost_s = None
+        self._grace_s = min(MAX_GRACE_S, 2 * self._grace_s)
+        # Without this, a peer that came back by itself meanwhile would deliver everything twice.
+        self._detach()
+        self._attach()
+
+    def _attach(self) -> None:
+        settings = self._settings
+        try:
+            if settings.attach == "bind":
+                self._socket.bind(settings.endpoint)
+            else:
+                self._socket.connect(settings.endpoint)
+        except zmq.ZMQError as error:
+            fix = (
+                "another program may hold it; choose another"
+                if error.errno == zmq.EADDRINUSE
+                else "write tcp://HOST:PORT or ipc://FILE"
+            )
+            raise EndpointError(
+                f"ingest.endpoint {settings.endpoint} cannot be"
+                f" {'bound' if settings.attach == 'bind' else 'connected'} ({error.strerror}):"
+                f" {fix} (--set ingest.endpoint=...)."
+            ) from error
+
+    def _detach(self) -> None:
+        try:
+            self._socket.disconnect(self._settings.endpoint)
+        except zmq.ZMQError as error:
+            # ZeroMQ has dropped the endpoint already, which is what is wanted.
+            if error.errno != errno.ENOENT:
+                raise
+
+
+def _open(
+    settings: IngestSettings,
+    limits: LimitSettings,
+    context: zmq.Context[Socket],
+    secure: Secure | None,
+) -> Socket:
+    socket = context.socket(zmq.SUB if settings.socket == "sub" else zmq.PULL)
+    # Limits hold only for connections made after they are set.
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RCVHWM, settings.hwm_messages)
+    socket.setsockopt(zmq.MAXMSGSIZE, 2 * limits.message_bytes)
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S)
+    if settings.socket == "sub":
+        # Everything, so that a wrong topic is seen and counted instead of silently filtered.
+        socket.setsockopt(zmq.SUBSCRIBE, b"")
+    if secure is not None:
+        secure(socket)
+    return socket
