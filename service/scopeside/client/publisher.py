@@ -141,7 +141,7 @@ class FramePublisher:
         if self.series is not None:
             self.end()
         stamp_ns = time.time_ns() if t_ns is None else t_ns
-        with _refusing("series"):
+        with sendable("series"):
             parts = encode_start(series=series, t_ns=stamp_ns, pixel_size_m=pixel_size_m, user=user)
         self.send(parts)
         self.series, self.frames_sent, self._number = series, 0, 0
@@ -172,7 +172,7 @@ class FramePublisher:
             raise ConfigError("A frame needs a series: call start(series) before frame(image).")
         chosen = self._number if number is None else number
         named = image if isinstance(image, Mapping) else {"image": image}
-        with _refusing("frame"):
+        with sendable("frame"):
             parts = encode_frame(
                 series=self.series,
                 number=chosen,
@@ -196,7 +196,7 @@ class FramePublisher:
         if self.series is None:
             return
         series, self.series = self.series, None
-        with _refusing("end of a series"):
+        with sendable("end of a series"):
             parts = encode_end(
                 series=series,
                 t_ns=time.time_ns(),
@@ -238,8 +238,8 @@ class FramePublisher:
 
 
 @contextmanager
-def _refusing(what: str) -> Iterator[None]:
-    """Turn what the service would drop into a ConfigError for the caller."""
+def sendable(what: str) -> Iterator[None]:
+    """Turn what the service would drop into a ConfigError naming `what` cannot be sent."""
     try:
         yield
     except DropError as error:
