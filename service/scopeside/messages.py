@@ -260,6 +260,7 @@ class Segmentation:
     label_map: LabelMap
     communities: tuple[Community, ...]
     graph: GraphSummary
+    provenance: Provenance
     stages_s: Mapping[str, float]
     replanned: bool = False
     notes: tuple[str, ...] = field(default=())

@@ -109,7 +109,9 @@ class ChipSettings(Section):
     @model_validator(mode="after")
     def _no_gaps(self) -> ChipSettings:
         if self.stride_px is not None and self.stride_px > self.size_px:
-            raise ValueError("stride_px must not exceed size_px: pixels between chips would be lost")
+            raise ValueError(
+                "stride_px must not exceed size_px: pixels between chips would be lost"
+            )
         return self
 
 

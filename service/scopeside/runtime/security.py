@@ -71,4 +71,6 @@ def _certificate(path: Path, key: str) -> tuple[bytes, bytes | None]:
     try:
         return load_certificate(path)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{key}: {path} cannot be read as a CURVE certificate ({error}).") from None
+        raise ConfigError(
+            f"{key}: {path} cannot be read as a CURVE certificate ({error})."
+        ) from None

@@ -1,0 +1,21 @@
+"""Segment live frames: frames in over ZeroMQ, label maps and latencies out."""
+
+from __future__ import annotations
+
+import argparse
+
+from scopeside import configuration
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    configuration.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the service until it is told to stop; SIGINT and SIGTERM drain it."""
+    from scopeside.runtime.logs import configure_logging
+    from scopeside.runtime.service import Service
+
+    chosen = configuration.from_arguments(args)
+    configure_logging(chosen.settings.log)
+    return Service(chosen).run()

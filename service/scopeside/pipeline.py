@@ -1,0 +1,143 @@
+"""A frame's way through the service, every stage in order.
+
+    Frame -> Image -> Chips -> Embeddings -> Graph -> Partition -> Identified -> LabelMap
+
+The service and `scopeside segment` run this very code. One thread owns a pipeline: identities,
+held contrast and chosen resolution carry over from frame to frame, so the order of the frames
+(and nothing else: no clock, no load) decides the result.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+
+from scopeside.clock import StageClock
+from scopeside.messages import ChipGrid, Frame, GraphSummary, Provenance, Segmentation
+from scopeside.ports import Embedder
+from scopeside.settings import Settings
+from scopeside.stages.communities import merge_small
+from scopeside.stages.graph import build_graph
+from scopeside.stages.identity import IdentityTracker
+from scopeside.stages.labelmap import LabelMapper
+from scopeside.stages.preprocess import Preprocess
+from scopeside.stages.resolution import CommunityFinder
+
+PLANNED_SHAPES = 4
+"""Frame shapes kept planned: a stream that alternates between detectors plans each once."""
+
+
+class Pipeline:
+    """Everything between a received frame and its segmentation."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        provenance: Provenance,
+        preprocess: Preprocess,
+        embedder: Embedder,
+        finder: CommunityFinder,
+        tracker: IdentityTracker,
+        mapper: LabelMapper,
+    ) -> None:
+        self.embedder = embedder
+        self.tracker = tracker
+        self.finder = finder
+        self.provenance = provenance
+        self._settings = settings
+        self._preprocess = preprocess
+        self._mapper = mapper
+        self._grids: OrderedDict[tuple[int, int], ChipGrid] = OrderedDict()
+        self._series: str | None = None
+        self.replans = 0
+
+    def segment(self, frame: Frame) -> Segmentation:
+        """Segment one frame.
+
+        Raises `DropError` for a frame that cannot be used (say, a shape that the flat field
+        does not have); the pipeline is then as it was before.
+        """
+        settings = self._settings
+        clock = StageClock()
+        self._enter_series(frame.series)
+
+        with clock("plan"):
+            grid, replanned = self._grid(frame.shape)
+        with clock("preprocess"):
+            image = self._preprocess(frame)
+        with clock("chips"):
+            prepared = self.embedder.prepare(image.values_YX, grid)
+        with clock("embed"):
+            embeddings_ND = self.embedder.embed(prepared, grid)
+        with clock("graph"):
+            graph, unit_ND = build_graph(embeddings_ND, settings.graph)
+        with clock("communities"):
+            partition = self.finder.find(graph)
+            partition = merge_small(
+                graph, partition, unit_ND, min_chips=settings.communities.min_chips
+            )
+        with clock("identity"):
+            identified = self.tracker.identify(partition, embeddings_ND, grid)
+        with clock("labelmap"):
+            label_map = self._mapper.paint(identified, grid)
+        with clock("regions"):
+            communities = self._mapper.communities(label_map, identified, frame)
+
+        return Segmentation(
+            frame=frame,
+            image=image,
+            grid=grid,
+            identified=identified,
+            label_map=label_map,
+            communities=communities,
+            graph=GraphSummary(
+                edges=graph.edges,
+                resolution=partition.resolution,
+                modularity=partition.modularity,
+                communities=partition.communities,
+                stability=partition.stability,
+            ),
+            provenance=self.provenance,
+            stages_s=clock.stages_s,
+            replanned=replanned,
+        )
+
+    def plan(self, shape: tuple[int, int]) -> None:
+        """Prepare for frames of `shape`: the only moment at which anything may be compiled."""
+        self._grid(shape)
+
+    def apply(self, settings: Settings, *, config_hash: str) -> None:
+        """Take over changed live settings; the next frame is the first to feel them."""
+        self._settings = settings
+        self.provenance = replace(self.provenance, config=config_hash)
+        self.finder.apply(settings)
+
+    def reset(self) -> None:
+        """Forget identities, names, held contrast and the chosen resolution."""
+        self.tracker.reset()
+        self.finder.reset()
+        self._preprocess.reset()
+
+    def _enter_series(self, series: str) -> None:
+        if series == self._series:
+            return
+        self._series = series
+        self.finder.reset()
+        self._preprocess.reset()
+        if self._settings.identity.scope == "series":
+            self.tracker.reset()
+
+    def _grid(self, shape: tuple[int, int]) -> tuple[ChipGrid, bool]:
+        known = self._grids.get(shape)
+        if known is not None:
+            self._grids.move_to_end(shape)
+            return known, False
+        chips = self._settings.chips
+        grid = ChipGrid(shape=shape, chip_px=chips.size_px, stride_px=chips.effective_stride_px)
+        self.embedder.plan(grid)
+        self._grids[shape] = grid
+        while len(self._grids) > PLANNED_SHAPES:
+            self._grids.popitem(last=False)
+        self.replans += 1
+        return grid, True

@@ -1,0 +1,98 @@
+"""What the service does when the control channel asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scopeside import __version__
+from scopeside.configuration import Configuration, apply_live, config_hash
+from scopeside.errors import ServiceError
+from scopeside.runtime.compute import Compute
+from scopeside.runtime.lifecycle import Lifecycle, State
+from scopeside.runtime.pulse import Pulse
+from scopeside.stages.intake import Intake
+from scopeside.wire.results import accounting_map
+
+
+class ServiceCommands:
+    """The commands of the wire contract; the control thread alone calls them."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        lifecycle: Lifecycle,
+        intake: Intake,
+        pulse: Pulse,
+    ) -> None:
+        self._settings = configuration.settings
+        self._sources = dict(configuration.sources)
+        self._lifecycle = lifecycle
+        self._intake = intake
+        self._pulse = pulse
+        self._compute: Compute | None = None
+
+    def attach(self, compute: Compute) -> None:
+        """Take over the compute thread once the service is warm."""
+        self._compute = compute
+
+    def status(self) -> dict[str, Any]:
+        books = self._intake.books
+        series = self._intake.gate.current
+        return {
+            "state": self._lifecycle.state.value,
+            "uptime_s": self._lifecycle.uptime_s,
+            "version": __version__,
+            "series": None
+            if series is None
+            else {"series": series, "accounting": accounting_map(books.snapshot(series))},
+            "totals": accounting_map(books.totals()),
+            **self._pulse.figures(),
+            **({} if self._compute is None else self._compute.describe()),
+        }
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "config": self._settings.model_dump(mode="json"),
+            "sources": self._sources,
+            "hash": config_hash(self._settings),
+        }
+
+    def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Change live settings, all of them or (ConfigError) none."""
+        compute = self._warm_compute()
+        self._settings = apply_live(self._settings, values)
+        self._sources |= dict.fromkeys(values, "control")
+        hashed = config_hash(self._settings)
+        compute.apply(self._settings, config_hash=hashed)
+        return {"values": dict(values), "hash": hashed}
+
+    def name(self, community: int, name: str | None) -> dict[str, Any]:
+        self._warm_compute().name(community, name)
+        return {"community": community, "name": name}
+
+    def reset(self) -> dict[str, Any]:
+        self._warm_compute().reset()
+        return {}
+
+    def pause(self) -> dict[str, Any]:
+        self._lifecycle.enter(State.PAUSED)
+        self._intake.pause()
+        return {"state": self._lifecycle.state.value}
+
+    def resume(self) -> dict[str, Any]:
+        self._lifecycle.enter(State.READY)
+        self._intake.resume()
+        return {"state": self._lifecycle.state.value}
+
+    def drain(self) -> dict[str, Any]:
+        """Finish what was received, then stop: the process ends."""
+        self._lifecycle.request_stop()
+        return {"state": State.DRAINING.value}
+
+    def _warm_compute(self) -> Compute:
+        if self._compute is None:
+            raise ServiceError(
+                f"The service is {self._lifecycle.state.value}: ask again once it is ready."
+            )
+        return self._compute

@@ -1,0 +1,160 @@
+"""The compute thread: takes frames, runs the pipeline, hands results on; nothing stops it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Event, Lock
+from typing import Any
+
+from scopeside.errors import DropError, DropReason
+from scopeside.messages import Frame, Segmentation
+from scopeside.pipeline import Pipeline
+from scopeside.ports import ResultSink
+from scopeside.runtime.channels import Channel, EndOfChannelError
+from scopeside.settings import Settings
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 0.1
+"""How often an idle thread looks whether a reset or new settings are waiting."""
+
+ESTIMATE_WEIGHT = 0.2
+"""Weight of the newest frame in the running mean of compute time (policy `deadline`)."""
+
+Drop = Callable[[Frame, DropReason, str], object]
+
+
+class Compute:
+    """Runs the pipeline over the frames of one channel until the channel ends.
+
+    `drop` counts and reports a frame that cannot be segmented. Changes asked for by other
+    threads (`apply`, `reset`) happen here, between two frames, so no frame sees half of one.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        frames: Channel[Frame],
+        results: ResultSink,
+        drop: Drop,
+        deadline_s: float | None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._frames = frames
+        self._results = results
+        self._drop = drop
+        self._deadline_s = deadline_s
+        self._estimate_s = 0.0
+        self._changes: list[Callable[[], None]] = []
+        self._changes_lock = Lock()
+        self.abandon = Event()
+        self._current: Frame | None = None
+        self._current_lock = Lock()
+
+    def describe(self) -> dict[str, Any]:
+        """Return what computes, where, and how often it had to plan anew."""
+        provenance = self._pipeline.provenance
+        return {
+            "device": provenance.device,
+            "embedder": provenance.embedder,
+            "weights": provenance.weights_name,
+            "clusterer": provenance.clusterer,
+            "replans": self._pipeline.replans,
+        }
+
+    def apply(self, settings: Settings, *, config_hash: str) -> None:
+        """Let the next frame be computed with `settings`."""
+        self._later(lambda: self._pipeline.apply(settings, config_hash=config_hash))
+
+    def name(self, community: int, name: str | None) -> None:
+        """Give a community a name from the next frame on."""
+        self._later(lambda: self._pipeline.tracker.set_name(community, name))
+
+    def reset(self) -> None:
+        """Forget identities before the next frame."""
+        self._later(self._pipeline.reset)
+
+    def run(self) -> None:
+        """Work until the channel is closed and empty; once `abandon` is set, only empty it."""
+        while True:
+            try:
+                frame = self._frames.get(timeout_s=IDLE_S)
+            except TimeoutError:
+                self._make_changes()
+                continue
+            except EndOfChannelError:
+                return
+            self._make_changes()
+            self._current = frame
+            self._frame(frame)
+            self._current = None
+
+    def give_up(self) -> Frame | None:
+        """Take the frame being computed away from this thread, which then discards its result.
+
+        For a service that stops while a frame outlasts every bound: its caller counts it.
+        """
+        with self._current_lock:
+            frame, self._current = self._current, None
+            return frame
+
+    def _frame(self, frame: Frame) -> None:
+        if self.abandon.is_set():
+            self._drop(frame, DropReason.DEADLINE, "The service stopped before it was computed.")
+            return
+        age_s = time.monotonic() - frame.received_s
+        if self._deadline_s is not None and age_s + self._estimate_s > self._deadline_s:
+            self._drop(
+                frame,
+                DropReason.DEADLINE,
+                f"It is {age_s:.3f} s old, computing takes {self._estimate_s:.3f} s, and the "
+                f"deadline is {self._deadline_s:.3f} s.",
+            )
+            # A frame slow beyond the deadline must not shut the gate for ever: the estimate
+            # fades while nothing is computed, until a frame is tried again.
+            self._estimate_s *= 1.0 - ESTIMATE_WEIGHT
+            return
+        begun_s = time.monotonic()
+        segmentation = self._segment(frame)
+        if segmentation is None:
+            return
+        # A frame that re-planned says nothing about the next one's time.
+        if not segmentation.replanned:
+            spent_s = time.monotonic() - begun_s
+            self._estimate_s += ESTIMATE_WEIGHT * (spent_s - self._estimate_s)
+        with self._current_lock:
+            if self._current is not None:
+                self._results.put(segmentation)
+
+    def _segment(self, frame: Frame) -> Segmentation | None:
+        try:
+            return self._pipeline.segment(frame)
+        except DropError as error:
+            self._drop(frame, error.reason, str(error))
+        except Exception as error:
+            # The barrier that keeps the service alive: whatever a frame provokes costs that
+            # frame alone. It is counted, reported as an event and logged with its traceback.
+            log.exception("frame not computed", extra=_frame_fields(frame))
+            self._drop(
+                frame,
+                DropReason.COMPUTE,
+                f"Computing it failed with {type(error).__name__}: {error}",
+            )
+        return None
+
+    def _later(self, change: Callable[[], None]) -> None:
+        with self._changes_lock:
+            self._changes.append(change)
+
+    def _make_changes(self) -> None:
+        with self._changes_lock:
+            changes, self._changes = self._changes, []
+        for change in changes:
+            change()
+
+
+def _frame_fields(frame: Frame) -> dict[str, Any]:
+    return {"series": frame.series, "frame": frame.number, "shape": list(frame.shape)}

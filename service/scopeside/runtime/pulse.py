@@ -1,0 +1,70 @@
+"""The service's pulse: one heartbeat a second, and the figures that status and beat share."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any
+
+from scopeside.messages import Frame
+from scopeside.runtime.channels import Channel
+from scopeside.runtime.lifecycle import Lifecycle
+from scopeside.stages.books import Books
+from scopeside.wire.events import Event, heartbeat
+
+INTERVAL_S = 1.0
+RATE_BEATS = 5
+"""Beats over which the rate is a mean: short enough to follow, long enough to be steady."""
+
+
+class Pulse:
+    """Makes heartbeats at fixed times; the main thread calls it, any thread reads `rate_hz`."""
+
+    def __init__(self, lifecycle: Lifecycle, books: Books, frames: Channel[Frame]) -> None:
+        self._lifecycle = lifecycle
+        self._books = books
+        self._frames = frames
+        self._due_s = time.monotonic() + INTERVAL_S
+        self._counts: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], RATE_BEATS + 1)
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames segmented a second over the last few beats."""
+        (first_s, first), (last_s, last) = self._counts[0], self._counts[-1]
+        return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
+
+    @property
+    def queue(self) -> int:
+        return self._frames.statistics().waiting
+
+    def next_s(self) -> float:
+        """Seconds until the next beat is due; a late beat does not shift those after it."""
+        now_s = time.monotonic()
+        while self._due_s <= now_s:
+            self._due_s += INTERVAL_S
+        return self._due_s - now_s
+
+    def beat(self) -> Event:
+        """Return this moment's heartbeat."""
+        totals = self._books.totals()
+        self._counts.append((time.monotonic(), totals.segmented))
+        return heartbeat(
+            state=self._lifecycle.state.value,
+            uptime_s=self._lifecycle.uptime_s,
+            queue=self.queue,
+            rate_hz=self.rate_hz,
+            totals=totals,
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """Return what `status` says about the flow."""
+        statistics = self._frames.statistics()
+        return {
+            "rate_hz": self.rate_hz,
+            "queue": {
+                "policy": statistics.policy,
+                "capacity": statistics.capacity,
+                "waiting": statistics.waiting,
+                "peak": statistics.peak,
+            },
+        }

@@ -1,0 +1,278 @@
+"""The service: starts every part, watches over them, and ends them in order.
+
+Threads: ingest (socket to channel), compute (the pipeline), publish (results out), control
+(requests), and the main thread, which beats once a second and waits for the word to stop.
+
+    ingest -> [frames] -> compute -> [segmentations] -> publish
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from threading import Event, Thread
+from types import FrameType
+
+import zmq
+
+from scopeside import __version__
+from scopeside.assembly import assemble, warm_up
+from scopeside.configuration import Configuration
+from scopeside.errors import DropReason, ServiceError
+from scopeside.messages import Accounting, Frame, Segmentation
+from scopeside.ports import Embedder
+from scopeside.runtime.channels import Channel
+from scopeside.runtime.commands import ServiceCommands
+from scopeside.runtime.compute import Compute
+from scopeside.runtime.control import ControlServer
+from scopeside.runtime.lifecycle import Lifecycle, State
+from scopeside.runtime.pulse import Pulse
+from scopeside.runtime.security import Security
+from scopeside.stages.books import Books
+from scopeside.stages.ingest import Ingest, is_local
+from scopeside.stages.intake import Intake
+from scopeside.stages.publish import Outputs, Publish
+
+log = logging.getLogger(__name__)
+
+PUBLISH_QUEUE = 4
+"""Finished results that may wait for the publishing thread."""
+
+SWITCH_INTERVAL_S = 0.0005
+"""Python's own 5 ms would let one busy thread hold up a frame that only passes through."""
+
+GRACE_S = 2.0
+"""Time for a thread to end once there is nothing left for it to do."""
+
+
+class Service:
+    """One service process; `run` blocks until it has stopped and returns the exit code."""
+
+    def __init__(self, configuration: Configuration, *, embedder: Embedder | None = None) -> None:
+        """Bind what the service offers, or raise the EndpointError or ConfigError in the way.
+
+        Frames are asked for only once it is warm: those sent before would be stale.
+
+        `embedder` replaces the one that the settings describe.
+        """
+        settings = configuration.settings
+        self._configuration = configuration
+        self._given_embedder = embedder
+        self._lifecycle = Lifecycle()
+        self._failure: BaseException | None = None
+        self._stop_ingest = Event()
+        self._stop_control = Event()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        try:
+            self._security = Security(settings.security, self._context)
+            self._outputs = Outputs(
+                settings.publish, self._context, secure=self._secure(binds=True)
+            )
+            policy = settings.ingest.effective_policy
+            self._frames: Channel[Frame] = Channel(
+                name="frames", policy=policy, capacity=settings.ingest.queue_frames
+            )
+            self._segmentations: Channel[Segmentation] = Channel(
+                name="segmentations",
+                policy="lossless" if policy == "lossless" else "deadline",
+                capacity=PUBLISH_QUEUE,
+            )
+            self._books = Books()
+            self._intake = Intake(
+                limits=settings.limits,
+                frames=self._frames,
+                books=self._books,
+                emit=self._outputs.emit,
+                same_host=is_local(settings.ingest.endpoint),
+            )
+            self._pulse = Pulse(self._lifecycle, self._books, self._frames)
+            self._commands = ServiceCommands(
+                configuration, self._lifecycle, self._intake, self._pulse
+            )
+            self._control = ControlServer(
+                settings.control.endpoint,
+                self._context,
+                secure=self._secure(binds=True),
+                commands=self._commands,
+            )
+        except BaseException:
+            self._context.destroy(linger=0)
+            raise
+
+    def run(self) -> int:
+        """Start, warm up, serve until told to stop, drain.
+
+        Raises what warming up raises, and ServiceError when a thread of the service died.
+        """
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        signals = _Signals(self._lifecycle)
+        control = self._thread("control", lambda: self._control.run(self._stop_control))
+        control.start()
+        try:
+            compute = self._warm()
+            if not self._lifecycle.stop_requested.is_set():
+                self._serve(compute)
+        finally:
+            self._intake.finish()
+            self._lifecycle.enter(State.STOPPED)
+            self._outputs.emit(self._pulse.beat())
+            self._stop_control.set()
+            control.join(GRACE_S)
+            self._outputs.close()
+            self._security.close()
+            self._context.destroy(linger=0)
+            signals.restore()
+        if self._failure is not None:
+            raise ServiceError(
+                f"The service stopped because a thread failed: "
+                f"{type(self._failure).__name__}: {self._failure}."
+            ) from self._failure
+        totals = self._books.totals()
+        log.info(
+            "stopped",
+            extra={"received": totals.received, "segmented": totals.segmented}
+            | {f"dropped_{reason}": count for reason, count in totals.dropped.items()},
+        )
+        return 0
+
+    def stop(self) -> None:
+        """Ask a running service to drain and stop; any thread may."""
+        self._lifecycle.request_stop()
+
+    def _warm(self) -> Compute:
+        self._lifecycle.enter(State.WARMING)
+        settings = self._configuration.settings
+        log.info("warming", extra={"version": __version__, "config": self._configuration.hash})
+        pipeline = assemble(self._configuration, self._given_embedder)
+        warm_up(pipeline, settings)
+        deadline_s = settings.ingest.deadline_s
+        policy = settings.ingest.effective_policy
+        return Compute(
+            pipeline,
+            frames=self._frames,
+            results=_PublishQueue(self._segmentations, self._drop),
+            drop=self._drop,
+            deadline_s=deadline_s if policy == "deadline" else None,
+        )
+
+    def _serve(self, compute: Compute) -> None:
+        settings = self._configuration.settings
+        ingest = Ingest(
+            settings.ingest,
+            settings.limits,
+            context=self._context,
+            intake=self._intake,
+            secure=self._secure(binds=settings.ingest.attach == "bind"),
+        )
+        publish = Publish(
+            settings.publish,
+            self._outputs,
+            self._segmentations,
+            settle=self._books.segmented,
+            settled=lambda _series: self._intake.gate.settle(),
+        )
+        publishing = self._thread("publish", publish.run)
+        computing = self._thread("compute", compute.run)
+        ingesting = self._thread("ingest", lambda: ingest.run(self._stop_ingest))
+        for thread in (publishing, computing, ingesting):
+            thread.start()
+        self._commands.attach(compute)
+        self._lifecycle.enter(State.READY)
+        log.info(
+            "ready",
+            extra={
+                "frames": ingest.endpoint,
+                "results": settings.publish.results,
+                "events": settings.publish.events,
+                "control": settings.control.endpoint,
+            }
+            | compute.describe(),
+        )
+        while not self._lifecycle.stop_requested.wait(self._pulse.next_s()):
+            self._outputs.emit(self._pulse.beat())
+            self._intake.settle()
+        self._drain(ingesting, computing, publishing, compute)
+
+    def _drain(
+        self, ingesting: Thread, computing: Thread, publishing: Thread, compute: Compute
+    ) -> None:
+        """Finish what was received, within `service.drain_s`; count what had to be given up."""
+        self._lifecycle.enter(State.DRAINING)
+        self._outputs.emit(self._pulse.beat())
+        self._stop_ingest.set()
+        ingesting.join(GRACE_S)
+        self._frames.close()
+        computing.join(self._configuration.settings.service.drain_s)
+        if computing.is_alive():
+            compute.abandon.set()
+            computing.join(GRACE_S)
+        if computing.is_alive() and (frame := compute.give_up()) is not None:
+            self._drop(frame, DropReason.DEADLINE, "The service stopped while computing it.")
+        self._segmentations.close()
+        publishing.join(GRACE_S)
+
+    def _drop(self, frame: Frame, reason: DropReason, message: str) -> Accounting:
+        accounting = self._intake.drop(frame, reason, message)
+        self._intake.gate.settle()
+        return accounting
+
+    def _secure(self, *, binds: bool) -> Callable[[zmq.Socket[bytes]], None]:
+        return lambda socket: self._security.apply(socket, binds=binds)
+
+    def _thread(self, name: str, work: Callable[[], None]) -> Thread:
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:
+                # A dead thread would leave a service that looks alive: stop it instead.
+                log.exception("thread failed", extra={"thread": name})
+                self._failure = error
+                self._lifecycle.request_stop()
+
+        # Daemon, so that a frame that computes for ever cannot keep a stopped process alive.
+        return Thread(target=guarded, name=f"scopeside-{name}", daemon=True)
+
+
+class _PublishQueue:
+    """The pipeline's sink: what it displaces was never published, so it counts as dropped."""
+
+    def __init__(
+        self,
+        segmentations: Channel[Segmentation],
+        drop: Callable[[Frame, DropReason, str], Accounting],
+    ) -> None:
+        self._segmentations = segmentations
+        self._drop = drop
+
+    def put(self, segmentation: Segmentation) -> None:
+        displaced = self._segmentations.put(segmentation)
+        if displaced is not None:
+            self._drop(displaced.frame, DropReason.OVERLOAD, "Publishing fell behind.")
+
+
+class _Signals:
+    """SIGINT and SIGTERM ask for a drain; a second one ends the process at once.
+
+    Off the main thread (a service inside a test) signals stay as they are.
+    """
+
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
+        self._before: dict[
+            signal.Signals, signal.Handlers | Callable[..., object] | int | None
+        ] = {}
+        for one in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._before[one] = signal.signal(one, self._handle)
+            except ValueError:
+                return
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self._lifecycle.request_stop()
+        signal.signal(number, signal.SIG_DFL)
+
+    def restore(self) -> None:
+        for one, handler in self._before.items():
+            signal.signal(one, handler)

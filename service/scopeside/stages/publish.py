@@ -1,0 +1,136 @@
+"""Results and events out: two PUB sockets that never make anybody wait.
+
+ZeroMQ drops for a subscriber that is slower than the stream; the service and its other
+subscribers do not notice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+from typing import Any
+
+import zmq
+
+from scopeside.errors import EndpointError
+from scopeside.messages import Accounting, Segmentation
+from scopeside.runtime.channels import Channel, EndOfChannelError
+from scopeside.settings import PublishSettings
+from scopeside.wire.events import community, encode_event
+from scopeside.wire.results import encode_segmentation
+
+LINGER_MS = 500
+"""How long closing waits for the last messages to leave."""
+
+Socket = zmq.Socket[bytes]
+Context = zmq.Context[Socket]
+
+
+class Outputs:
+    """The two bound PUB sockets; any thread may emit events, one thread sends results."""
+
+    def __init__(
+        self, settings: PublishSettings, context: Context, *, secure: Callable[[Socket], None]
+    ) -> None:
+        self._events_lock = Lock()
+        self._results = _bound(context, settings.results, "publish.results", settings, secure)
+        try:
+            self._events = _bound(context, settings.events, "publish.events", settings, secure)
+        except EndpointError:
+            self._results.close(linger=0)
+            raise
+
+    def emit(self, event: dict[str, Any]) -> None:
+        """Publish an event at once; after `close` it is only forgotten."""
+        message = encode_event(event)
+        with self._events_lock:
+            if not self._events.closed:
+                self._events.send(message)
+
+    def send_result(self, message: bytes) -> None:
+        self._results.send(message, copy=False)
+
+    def close(self) -> None:
+        with self._events_lock:
+            self._events.close(linger=LINGER_MS)
+        self._results.close(linger=LINGER_MS)
+
+
+class Publish:
+    """The publishing thread's work: segmentations in, messages out, the books settled."""
+
+    def __init__(
+        self,
+        settings: PublishSettings,
+        outputs: Outputs,
+        segmentations: Channel[Segmentation],
+        *,
+        settle: Callable[[str], Accounting],
+        settled: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._outputs = outputs
+        self._segmentations = segmentations
+        self._settle = settle
+        self._settled = settled
+
+    def run(self) -> None:
+        """Publish until the channel is closed and empty."""
+        while True:
+            try:
+                segmentation = self._segmentations.get()
+            except EndOfChannelError:
+                return
+            self._publish(segmentation)
+
+    def _publish(self, segmentation: Segmentation) -> None:
+        frame = segmentation.frame
+        accounting = self._settle(frame.series)
+        message = encode_segmentation(
+            segmentation,
+            accounting=accounting,
+            provenance=segmentation.provenance,
+            published_ns=time.time_ns(),
+            service_s=time.monotonic() - frame.received_s,
+            codec=self._settings.codec,
+        )
+        self._outputs.send_result(message)
+        changes = segmentation.identified
+        for id_ in changes.appeared:
+            self._outputs.emit(
+                community("appeared", series=frame.series, frame=frame.number, id=id_)
+            )
+        for id_ in changes.vanished:
+            self._outputs.emit(
+                community("vanished", series=frame.series, frame=frame.number, id=id_)
+            )
+        # Only now: the event that ends a series must not overtake its last result.
+        self._settled(frame.series)
+
+
+def bind(socket: Socket, endpoint: str, setting: str) -> None:
+    """Bind, or raise EndpointError with a sentence that names the setting."""
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        socket.close(linger=0)
+        raise EndpointError(
+            f"{setting} = {endpoint} cannot be bound ({error.strerror}): stop the program that "
+            "holds it or choose another endpoint."
+        ) from error
+
+
+def _bound(
+    context: Context,
+    endpoint: str,
+    setting: str,
+    settings: PublishSettings,
+    secure: Callable[[Socket], None],
+) -> Socket:
+    socket = context.socket(zmq.PUB)
+    # Options hold only for connections made after they are set: before bind, all of them.
+    socket.set_hwm(settings.hwm_messages)
+    secure(socket)
+    bind(socket, endpoint, setting)
+    return socket
