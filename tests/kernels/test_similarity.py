@@ -102,6 +102,17 @@ def test_neighbours_of_many_rows_agree_with_a_sort_in_float64() -> None:
     assert (np.diff(similarity, axis=1) <= 0).all()
 
 
+@pytest.mark.parametrize("levels", [0, 1, 3, 40])
+@pytest.mark.parametrize("k", [1, 4, 15])
+def test_long_rows_with_many_ties_and_neighbours_alike_are_sieved_exactly(
+    levels: int, k: int
+) -> None:
+    rows = rows_of(9, 520, 6, levels=levels)
+    rows[100:140] = rows[100]  # a run of equal rows, and with 40 levels few other ties
+    found, _ = neighbours(rows, k)
+    assert found.tolist() == slow_neighbours(rows, k)
+
+
 def test_blocks_change_no_neighbour() -> None:
     rows = rows_of(6, 300, 40, levels=3)
     whole = neighbours(rows, 9)

@@ -14,13 +14,12 @@ Shape suffix: Y, X frame pixels.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import numpy as np
 
 from scopeside.errors import DropError, DropReason, MissingExtraError
-from scopeside.messages import Array, Float32, Frame, Image
+from scopeside.messages import Array, Float32, Frame, Image, UInt8
 from scopeside.settings import PreprocessSettings
 from scopeside_kernels.reference import (
     ContrastWindow,
@@ -131,7 +130,9 @@ class Preprocess:
         sigma = MAD_TO_SIGMA * float(np.median(deviation_YX))
         if sigma == 0.0:
             sigma = float(np.sqrt(np.mean(np.square(deviation_YX, dtype=np.float64))))
-        return np.where(finite & (deviation_YX > sigmas * sigma), median_YX, values_YX)
+        hot = finite & (deviation_YX > sigmas * sigma)
+        np.copyto(median_YX, values_YX, where=~hot)
+        return median_YX
 
     def _equalised(self, image_YX: Float32) -> Float32:
         """CLAHE on 8 bits, which is what gives the clip limit its meaning.
@@ -141,24 +142,26 @@ class Preprocess:
         """
         tiles = (self._settings.clahe_tiles, self._settings.clahe_tiles)
         clahe = self._cv2.createCLAHE(self._settings.clahe_clip, tiles)
-        equalised_YX = clahe.apply(np.rint(image_YX * 255).astype(np.uint8))
-        return np.divide(equalised_YX, np.float32(255), dtype=np.float32)
+        equalised_YX: UInt8 = clahe.apply(np.rint(image_YX * 255).astype(np.uint8))
+        return equalised_YX.astype(np.float32) / np.float32(255)
 
 
 def _opencv() -> Any:
     try:
-        return importlib.import_module("cv2")
+        import cv2
     except ImportError:
         raise MissingExtraError(
             "preprocess.clahe and preprocess.hot_pixel_sigma need OpenCV: "
             "install the engine with `pip install scopeside[cpu]`, or turn them off."
         ) from None
+    return cv2
 
 
 def _finite_or(reference_YX: Array, value: float) -> Float32:
     with np.errstate(over="ignore"):
         reference = reference_YX.astype(np.float32)
-    return np.where(np.isfinite(reference), reference, np.float32(value))
+    reference[~np.isfinite(reference)] = value
+    return reference
 
 
 def _gain(flat_YX: Array) -> Float32:
