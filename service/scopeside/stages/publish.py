@@ -90,7 +90,6 @@ class Publish:
         message = encode_segmentation(
             segmentation,
             accounting=accounting,
-            provenance=segmentation.provenance,
             published_ns=time.time_ns(),
             service_s=time.monotonic() - frame.received_s,
             codec=self._settings.codec,

@@ -138,7 +138,7 @@ def checked_bytes(*, shape: tuple[int, ...], dtype: str, codec: str, limits: Lim
         raise DropError(
             DropReason.BAD_DTYPE, f"Element type {short(dtype)} is not in the contract."
         )
-    if codec not in CODECS:
+    if not isinstance(codec, str) or codec not in CODECS:
         raise DropError(DropReason.BAD_CODEC, f"Codec {short(codec)} is not in the contract.")
     size_bytes = prod(shape) * np.dtype(dtype).itemsize
     if size_bytes > limits.message_bytes:

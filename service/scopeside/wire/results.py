@@ -24,7 +24,6 @@ def encode_segmentation(
     segmentation: Segmentation,
     *,
     accounting: Accounting,
-    provenance: Provenance,
     published_ns: int,
     service_s: float,
     codec: Literal["none", "zstd"] = "none",
@@ -66,7 +65,7 @@ def encode_segmentation(
             },
             "timing": _timing(segmentation, published_ns=published_ns, service_s=service_s),
             "accounting": accounting_map(accounting),
-            "provenance": _provenance(provenance),
+            "provenance": _provenance(segmentation.provenance),
             "replanned": bool(segmentation.replanned),
             "notes": list(segmentation.notes),
         }

@@ -1,0 +1,214 @@
+"""Results: every key of the contract, arrays exact, and times that claim no more than is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+
+from scopeside.errors import DropError, DropReason
+from scopeside.messages import (
+    Accounting,
+    Channel,
+    ChipGrid,
+    Community,
+    Frame,
+    GraphSummary,
+    Identified,
+    Identity,
+    Image,
+    LabelMap,
+    Provenance,
+    Segmentation,
+)
+from scopeside.wire.results import decode_result, encode_segmentation, end_to_end
+
+SHAPE = (96, 160)
+LABELS_YX = (np.arange(SHAPE[0] * SHAPE[1]) % 3).astype(np.uint16).reshape(SHAPE)
+CONFIDENCE_YX = (np.arange(SHAPE[0] * SHAPE[1]) % 256).astype(np.uint8).reshape(SHAPE)
+GRID = ChipGrid(shape=SHAPE, chip_px=64, stride_px=32)
+IDENTITY = Identity(id=2, color=(10, 20, 30), name="amorphous", age=4, chips=5)
+PROVENANCE = Provenance(
+    version="0.1.0",
+    config="abcd",
+    weights_name="builtin",
+    weights_sha256="00ff",
+    embedder="torch",
+    clusterer="louvain",
+    device="cpu",
+)
+BOOKS = Accounting(received=3, segmented=2, missing=0, duplicate=0, dropped={"overload": 1})
+
+
+def segmentation(**frame: Any) -> Segmentation:
+    return Segmentation(
+        frame=Frame(
+            **{
+                "series": "s",
+                "number": 9,
+                "t_ns": 1_000,
+                "channels": (Channel(name="haadf", values=np.zeros(SHAPE, "<u2")),),
+                "received_ns": 2_000,
+                "received_s": 0.5,
+                "stage": {"x_m": 1e-6},
+                "user": {"note": [1, b"\x00", "text"]},
+                **frame,
+            }
+        ),
+        image=Image(
+            values_YX=np.zeros(SHAPE, np.float32),
+            low=1.0,
+            high=9.0,
+            flat=False,
+            nonfinite_px=3,
+            saturated_fraction=0.25,
+        ),
+        grid=GRID,
+        identified=Identified(
+            ids_N=np.arange(GRID.chips).astype(np.uint16), identities=(IDENTITY,)
+        ),
+        label_map=LabelMap(labels_YX=LABELS_YX, confidence_YX=CONFIDENCE_YX),
+        communities=(
+            Community(
+                identity=IDENTITY,
+                area_px=100,
+                fraction=0.5,
+                centroid_px=(1.5, 2.5),
+                bbox_px=(0, 1, 20, 30),
+                stage_m=None,
+                mean_intensity=float(np.float32(7.25)),
+                confidence=0.75,
+            ),
+        ),
+        graph=GraphSummary(edges=12, resolution=0.5, modularity=0.6, communities=1, stability=0.9),
+        stages_s={"preprocess": 0.001, "embed": 0.1},
+        provenance=PROVENANCE,
+    )
+
+
+def published(made: Segmentation, codec: Any = "none") -> bytes:
+    return encode_segmentation(
+        made,
+        accounting=BOOKS,
+        published_ns=1_500_001_000,
+        service_s=0.25,
+        codec=codec,
+    )
+
+
+@pytest.mark.parametrize("codec", ["none", "zstd"])
+def test_result_carries_every_key_of_the_contract(codec: str) -> None:
+    result = decode_result(published(segmentation(), codec))
+    np.testing.assert_array_equal(result["labels"], LABELS_YX)
+    np.testing.assert_array_equal(result["confidence"], CONFIDENCE_YX)
+    assert result["labels"].dtype.str == "<u2"
+    assert result["confidence"].dtype.str == "|u1"
+    grid = result["grid"]
+    assert (grid["rows"], grid["cols"], grid["chip_px"], grid["stride_px"]) == (2, 4, 64, 32)
+    np.testing.assert_array_equal(grid["labels"], np.arange(8).reshape(2, 4))
+    assert {
+        key: result[key] for key in ("v", "kind", "series", "frame", "t_ns", "stage", "user")
+    } == {
+        "v": 1,
+        "kind": "segmentation",
+        "series": "s",
+        "frame": 9,
+        "t_ns": 1_000,
+        "stage": {"x_m": 1e-6},
+        "user": {"note": [1, b"\x00", "text"]},
+    }
+    assert result["communities"] == [
+        {
+            "id": 2,
+            "name": "amorphous",
+            "color": [10, 20, 30],
+            "chips": 5,
+            "area_px": 100,
+            "fraction": 0.5,
+            "centroid_px": [1.5, 2.5],
+            "bbox_px": [0, 1, 20, 30],
+            "stage_m": None,
+            "mean_intensity": 7.25,
+            "confidence": 0.75,
+            "age": 4,
+        }
+    ]
+    assert result["graph"] == {
+        "edges": 12,
+        "resolution": 0.5,
+        "modularity": 0.6,
+        "communities": 1,
+        "stability": 0.9,
+    }
+    assert result["quality"] == {
+        "nonfinite_px": 3,
+        "saturated_fraction": 0.25,
+        "flat": False,
+        "low": 1.0,
+        "high": 9.0,
+    }
+    assert result["timing"] == {
+        "t_received_ns": 2_000,
+        "t_published_ns": 1_500_001_000,
+        "stages": {"preprocess": 0.001, "embed": 0.1},
+        "service_s": 0.25,
+        "end_to_end_s": None,
+        "uncertainty_s": None,
+    }
+    assert list(result["timing"]["stages"]) == ["preprocess", "embed"]
+    assert result["accounting"]["dropped"] == {"overload": 1}
+    assert result["provenance"]["weights"] == {"name": "builtin", "sha256": "00ff"}
+
+
+def test_numpy_numbers_in_a_community_are_sent_as_plain_ones() -> None:
+    made = segmentation()
+    community = replace(
+        made.communities[0],
+        area_px=np.int64(4),  # type: ignore[arg-type]
+        centroid_px=(np.float64(1), np.float64(2)),
+        stage_m=(np.float64(1e-6), np.float64(2e-6)),
+        mean_intensity=np.float32(3),  # type: ignore[arg-type]
+    )
+    result = decode_result(published(replace(made, communities=(community,))))
+    assert result["communities"][0]["area_px"] == 4
+    assert result["communities"][0]["stage_m"] == [1e-6, 2e-6]
+
+
+def test_end_to_end_is_known_only_where_the_clocks_are() -> None:
+    def times(**frame: Any) -> tuple[float | None, float | None]:
+        return end_to_end(segmentation(**frame).frame, 2_000_000_000)
+
+    assert times() == (None, None)
+    assert times(same_host=True) == (pytest.approx(1.999999), 0.0)
+    assert times(clock_offset_ns=999_999_000) == (pytest.approx(1.0), None)
+    assert times(clock_offset_ns=-1_000, clock_uncertainty_ns=500_000, same_host=True) == (
+        pytest.approx(2.0),
+        pytest.approx(0.0005),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"kind": "heartbeat"}, DropReason.BAD_HEADER),
+        ({"v": 2}, DropReason.BAD_VERSION),
+        ({"grid": 3}, DropReason.BAD_HEADER),
+        ({"labels": {"shape": [2]}}, DropReason.BAD_PAYLOAD),
+        ({"confidence": None}, DropReason.BAD_PAYLOAD),
+        ({"grid": {"rows": 1}}, DropReason.BAD_PAYLOAD),
+    ],
+)
+def test_what_is_no_result_is_refused(changes: Any, reason: DropReason) -> None:
+    message = msgpack.packb(msgpack.unpackb(published(segmentation())) | changes)
+    with pytest.raises(DropError) as caught:
+        decode_result(message)
+    assert caught.value.reason is reason
+
+
+def test_bytes_that_are_no_msgpack_are_refused() -> None:
+    for message in (b"", b"\xc1", b"\x93\x01", b"GET / HTTP/1.1"):
+        with pytest.raises(DropError):
+            decode_result(message)
