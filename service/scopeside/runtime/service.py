@@ -171,7 +171,7 @@ class Service:
             self._outputs,
             self._segmentations,
             settle=self._books.segmented,
-            settled=lambda _series: self._intake.gate.settle(),
+            settled=self._intake.published,
         )
         publishing = self._thread("publish", publish.run)
         computing = self._thread("compute", compute.run)

@@ -98,6 +98,11 @@ class Intake:
         self.reports.dropped(reason, message, series=frame.series, frame=frame.number)
         return accounting
 
+    def published(self, series: str) -> None:
+        """Note that a result was sent; tell the end of its series if that was the last."""
+        self.books.published(series)
+        self.gate.settle()
+
     def settle(self) -> None:
         """Tell what has become due: final books of series, and drops summed up."""
         self.gate.settle()
