@@ -64,7 +64,8 @@ class FramePublisher:
         self._subscriptions: dict[bytes, int] = {}
         self._own_context = zmq.Context() if context is None else None
         in_use = context or self._own_context or zmq.Context.instance()
-        self._socket = in_use.socket(zmq.XPUB if socket == "pub" else zmq.PUSH)
+        self._kind = zmq.XPUB if socket == "pub" else zmq.PUSH
+        self._socket = in_use.socket(self._kind)
         try:
             # ZeroMQ applies these to connections made afterwards only.
             self._socket.setsockopt(zmq.LINGER, int(1000 * linger_s))
@@ -103,7 +104,7 @@ class FramePublisher:
         Without this a PUB socket loses what it sends before its subscribers have joined.
         Returns whether they came in time.
         """
-        if self._socket.socket_type == zmq.PUSH:
+        if self._kind == zmq.PUSH:
             return self.ready(timeout_s)
         until_s = time.monotonic() + timeout_s
         while self.subscribers < count:
@@ -115,7 +116,7 @@ class FramePublisher:
     @property
     def subscribers(self) -> int:
         """How many subscribers a PUB socket knows of that get every kind of message."""
-        while self._socket.socket_type == zmq.XPUB and self._socket.poll(0, zmq.POLLIN):
+        while self._kind == zmq.XPUB and self._socket.poll(0, zmq.POLLIN):
             event = self._socket.recv()
             change = {b"\x01": 1, b"\x00": -1}.get(event[:1], 0)
             prefix = event[1:]
