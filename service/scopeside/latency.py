@@ -28,7 +28,7 @@ class Percentiles:
     def of(cls, durations_s: Iterable[float]) -> Percentiles:
         """Nearest rank (the smallest value that at least p % do not exceed), nothing interpolated.
 
-        Raises ValueError when there are no durations.
+        Raises IndexError where there are none.
         """
         values = np.fromiter(durations_s, dtype=np.float64)
         p50, p95, p99 = np.percentile(values, (50, 95, 99), method="inverted_cdf")

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from scopeside import configuration
 from scopeside.client.connection import ClientKeys, reachable
 from scopeside.client.subscriber import EventSubscriber, ResultSubscriber
 from scopeside.errors import ConfigError, EndpointError
-from scopeside.view import terminal
-from scopeside.view.monitor import Monitor, Snapshot
+from scopeside.view.display import Show, display
+from scopeside.view.monitor import Monitor
 
 SILENCE_S = 5.0
 """After this long without anything the view says so."""
@@ -53,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     with (
         ResultSubscriber(results_at, keys=keys) as results,
         EventSubscriber(events_at, keys=keys) as events,
-        _display(results_at, plain=args.plain) as show,
+        display(f"scopeside watch {results_at}", plain=args.plain) as show,
     ):
         _watch(results, events, show, frames=args.frames, wait_s=args.wait)
     return 0
@@ -62,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 def _watch(
     results: ResultSubscriber,
     events: EventSubscriber,
-    show: Callable[[Snapshot, str], None],
+    show: Show,
     *,
     frames: int | None,
     wait_s: float | None,
@@ -92,45 +88,6 @@ def _silence(endpoint: str, silent_s: float) -> str:
         f"Nothing has come from {endpoint} for {silent_s:.0f} s: is `scopeside serve` running, and "
         "is this its publish.results?"
     )
-
-
-@contextmanager
-def _display(endpoint: str, *, plain: bool) -> Iterator[Callable[[Snapshot, str], None]]:
-    """Yield what shows a snapshot and a note: a live panel, or lines where there is no terminal."""
-    if plain or not sys.stdout.isatty() or importlib.util.find_spec("rich") is None:
-        yield _Lines(endpoint)
-        return
-    from rich.console import Group
-    from rich.live import Live
-    from rich.text import Text
-
-    title = f"scopeside watch {endpoint}"
-    with Live(auto_refresh=False) as live:
-
-        def show(snapshot: Snapshot, note: str) -> None:
-            view = terminal.panel(snapshot, title=title)
-            live.update(Group(view, Text(note, style="yellow")) if note else view, refresh=True)
-
-        yield show
-
-
-class _Lines:
-    """One line a result; a note once, until another one is due."""
-
-    def __init__(self, endpoint: str) -> None:
-        self._results = 0
-        self._note = ""
-        sys.stderr.write(f"watching {endpoint}\n")
-
-    def __call__(self, snapshot: Snapshot, note: str) -> None:
-        if snapshot.results > self._results:
-            self._results = snapshot.results
-            sys.stdout.write(terminal.line(snapshot) + "\n")
-            sys.stdout.flush()
-        if note[:20] != self._note[:20]:
-            self._note = note
-            if note:
-                sys.stderr.write(note + "\n")
 
 
 def _keys(args: argparse.Namespace) -> ClientKeys | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,8 +83,8 @@ def contact_sheet(
         PAPER,
     )
     draw = ImageDraw.Draw(sheet)
-    draw.text((MARGIN_PX, MARGIN_PX - 4), title, fill=INK, font=_font(26))
-    draw.text((MARGIN_PX, MARGIN_PX + 32), subtitle, fill=PALE, font=_font(15))
+    draw.text((MARGIN_PX, MARGIN_PX - 4), title, fill=INK, font=_font(24))
+    draw.text((MARGIN_PX, MARGIN_PX + 32), subtitle, fill=PALE, font=_font(14))
     y = MARGIN_PX + head_px
     for row, height in zip(rows, heights, strict=True):
         x = MARGIN_PX
@@ -94,8 +95,8 @@ def contact_sheet(
     for line in legend_lines:
         x = MARGIN_PX
         for entry in line:
-            draw.rectangle((x, y + 3, x + 15, y + 18), fill=entry.color)
-            draw.text((x + 23, y), entry.text, fill=INK, font=_font(15))
+            draw.rectangle((x, y + 3, x + 15, y + 18), fill=entry.color, outline=PALE)
+            draw.text((x + 23, y), entry.text, fill=INK, font=_font(14))
             x += _entry_width(entry)
         y += LINE_PX + 4
     return sheet
@@ -126,7 +127,7 @@ def _tile(tile: Tile, picture_px: int) -> Image:
     height = max(picture.height for picture in scaled)
     drawn = Image.new("RGB", (width, LINE_PX + height + 6 + BAR_PX + LINE_PX), PAPER)
     draw = ImageDraw.Draw(drawn)
-    draw.text((0, 0), tile.title, fill=INK, font=_font(15))
+    draw.text((0, 0), tile.title, fill=INK, font=_font(14))
     x = 0
     for picture in scaled:
         drawn.paste(picture, (x, LINE_PX))
@@ -137,7 +138,7 @@ def _tile(tile: Tile, picture_px: int) -> Image:
 
 def _shares(draw: ImageDraw, shares: Sequence[Share], *, top: int, width: int) -> None:
     """Draw the fractions as one stacked bar, with percentages under the pieces that hold them."""
-    font = _font(13)
+    font = _font(12)
     begin = 0.0
     for share in shares:
         end = begin + share.fraction * width
@@ -164,11 +165,17 @@ def _wrapped(legend: Sequence[LegendEntry], width: int) -> list[list[LegendEntry
 
 
 def _entry_width(entry: LegendEntry) -> int:
-    return 23 + round(_font(15).getlength(entry.text)) + 28
+    return 23 + round(_font(14).getlength(entry.text)) + 28
 
 
 @lru_cache(maxsize=8)
 def _font(size: int) -> FreeTypeFont | ImageFont:
+    """Return matplotlib's DejaVu Sans, which has Greek and superscripts; Pillow's own else."""
     from PIL import ImageFont
 
+    found = find_spec("matplotlib")
+    if found is not None and found.origin is not None:
+        file = Path(found.origin).with_name("mpl-data") / "fonts" / "ttf" / "DejaVuSans.ttf"
+        if file.is_file():
+            return ImageFont.truetype(str(file), size)
     return ImageFont.load_default(size)

@@ -64,6 +64,14 @@ def boundaries(labels_YX: Array, width_px: int = 1) -> NDArray[np.bool_]:
     return edge_YX
 
 
+def with_front(rgb_YX3: Rgb, front_px_Y: NDArray[np.floating], *, width_px: int = 2) -> Rgb:
+    """Return the picture with a white line along the front, one column for each row."""
+    columns = np.arange(rgb_YX3.shape[1])
+    drawn_YX3 = rgb_YX3.copy()
+    drawn_YX3[np.abs(columns - front_px_Y[:, None]) <= 0.5 * width_px] = 255
+    return drawn_YX3
+
+
 def save_png(path: Path, rgb_YX3: Rgb) -> None:
     """Write a picture; OutputError where it cannot be."""
     from PIL import Image

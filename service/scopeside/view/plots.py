@@ -73,7 +73,7 @@ def communities_plot(tracks: Sequence[Track]) -> Figure:
         axes.plot(
             list(track.frames), list(track.fractions), "o-", color=color, ms=3, label=track.title
         )
-    axes.set_xlabel("frame")
+    _whole_frames(axes)
     axes.set_ylabel("area fraction")
     axes.set_ylim(-0.03, 1.03)
     if tracks:
@@ -119,7 +119,7 @@ def latency_plot(
         over_time.axhline(
             1e3 * seconds, color=MEASURED, lw=1, ls=style, label=f"{name} {1e3 * seconds:.0f} ms"
         )
-    over_time.set_xlabel("frame")
+    _whole_frames(over_time)
     over_time.set_ylabel("latency [ms]")
     over_time.set_ylim(bottom=0)
     over_time.legend(
@@ -163,6 +163,13 @@ def _figure(width_in: float, height_in: float) -> Figure:
     figure = Figure(figsize=(width_in, height_in), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
+
+
+def _whole_frames(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("frame")
 
 
 def _tidy(*panels: Axes) -> None:

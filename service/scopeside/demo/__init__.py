@@ -1,0 +1,1 @@
+"""The main job shown end to end: source, service and subscriber as processes of their own."""
