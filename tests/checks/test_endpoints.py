@@ -1,0 +1,63 @@
+import pytest
+import zmq
+
+from fake_control import FakeService
+from scopeside.checks.endpoints import endpoints
+from scopeside.configuration import load_settings
+
+
+@pytest.fixture
+def settings(tmp_path):
+    def make(*more):
+        names = ("ingest.endpoint", "publish.results", "publish.events", "control.endpoint")
+        given = [f"{name}=ipc://{tmp_path}/{name}" for name in names]
+        return load_settings(sets=[*given, *more]).settings
+
+    return make
+
+
+def by_name(findings):
+    return {finding.name: finding for finding in findings}
+
+
+def test_free_endpoints_are_said_to_be_free_and_are_left_free(settings):
+    for _ in range(2):
+        found = by_name(endpoints(settings("ingest.attach=bind")))
+        assert len(found) == 4
+        assert all(finding.ok for finding in found.values())
+        assert all(finding.value.endswith("is free") for finding in found.values())
+
+
+def test_an_endpoint_that_will_be_connected_is_not_judged(settings):
+    finding = by_name(endpoints(settings()))["ingest.endpoint"]
+    assert finding.ok is None
+    assert "connected (SUB)" in finding.value
+
+
+def test_an_endpoint_in_use_is_named_with_a_way_out(settings):
+    context = zmq.Context()
+    holder = context.socket(zmq.PUB)
+    holder.bind("tcp://127.0.0.1:*")
+    taken = holder.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+    finding = by_name(endpoints(settings(f"publish.results={taken}")))["publish.results"]
+    holder.close(linger=0)
+    context.term()
+    assert finding.ok is False
+    assert taken in finding.value
+    assert "--set publish.results=" in finding.fix
+
+
+def test_a_service_that_already_runs_explains_what_is_in_use(settings, tmp_path):
+    chosen = settings()
+    service = FakeService(
+        chosen.control.endpoint,
+        lambda request: {"v": 1, "id": request["id"], "ok": True, "state": "ready"},
+    )
+    service.start()
+    try:
+        found = by_name(endpoints(chosen))
+    finally:
+        service.stop()
+    assert 'state "ready"' in found["service"].value
+    assert found["publish.results"].value.endswith("is free")
+    assert all(finding.ok is not False for finding in found.values())
