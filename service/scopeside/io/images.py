@@ -85,7 +85,8 @@ def array_frames(path: Path, values: Array) -> FrameFile:
     Raises InputFileError where its dimensions or values cannot be frames.
     """
     dtype = frame_dtype(values.dtype, where=str(path))
-    colour = values.ndim >= 3 and values.shape[-1] in (3, 4) and min(values.shape[-3:-1]) > 4
+    # A last axis of 3 or 4 is colour, unless the whole array is so small that it may be columns.
+    colour = values.ndim >= 3 and values.shape[-1] in (3, 4) and min(values.shape[-3:-1]) >= 8
     image_dims = 3 if colour else 2
     if values.ndim not in (image_dims, image_dims + 1) or 0 in values.shape:
         raise InputFileError(

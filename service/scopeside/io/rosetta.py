@@ -5,6 +5,7 @@ Shapes: Y, X pixels; leading axes of a data set (time, tilt, scan position) coun
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import logging
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from scopeside.errors import InputFileError, MissingExtraError
+from scopeside.errors import FatalError, InputFileError, MissingExtraError
 from scopeside.io.framefile import BlockReader, FrameFile, first_line
 from scopeside.io.pixels import as_frame, frame_dtype
 from scopeside.messages import Array
@@ -62,6 +63,21 @@ class ImageSet:
     title: str
     image_axes: tuple[int, int]
     pixel_size_m: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """Why a reader gave up; `module` is the Python module that it lacks, if that is why."""
+
+    reason: str
+    module: str | None
+
+    @staticmethod
+    def of(error: Exception) -> _Refusal:
+        if not isinstance(error, ModuleNotFoundError):
+            return _Refusal(first_line(error), None)
+        quoted = re.search(r"'([\w.-]+)'", str(error))
+        return _Refusal(first_line(error), error.name or (quoted[1] if quoted else "its own"))
 
 
 def plugins_for(path: Path) -> list[Mapping[str, Any]]:
@@ -121,14 +137,12 @@ def find_images(path: Path, *, lazy: bool = True) -> tuple[list[ImageSet], str |
 
     Raises as `open_with_rosetta`.
     """
-    refusals: list[Exception] = []
+    refusals: list[_Refusal] = []
     others: list[str] = []
     for plugin in plugins_for(path):
-        try:
-            found = _data_sets(path, plugin, lazy=lazy)
-        except Exception as error:  # noqa: BLE001  third-party readers raise anything at all on
-            # damaged input; the refusal is reported below unless another reader succeeds.
-            refusals.append(error)
+        found = _data_sets(path, plugin, lazy=lazy)
+        if isinstance(found, _Refusal):
+            refusals.append(found)
             continue
         images = []
         for position, data_set in enumerate(found):
@@ -144,19 +158,33 @@ def find_images(path: Path, *, lazy: bool = True) -> tuple[list[ImageSet], str |
     raise _refusal(path, refusals, others)
 
 
-def _data_sets(path: Path, plugin: Mapping[str, Any], *, lazy: bool) -> Sequence[Mapping[str, Any]]:
+def _data_sets(
+    path: Path, plugin: Mapping[str, Any], *, lazy: bool
+) -> Sequence[Mapping[str, Any]] | _Refusal:
     with quiet():
-        reader = importlib.import_module(plugin["api"]).file_reader
-        accepted = inspect.signature(reader).parameters
-        options: dict[str, Any] = {}
-        if "select_type" in accepted and plugin["name"] in _IMAGES_ONLY:
-            options["select_type"] = _IMAGES_ONLY[plugin["name"]]
-        if lazy and "lazy" in accepted:
-            try:
-                return list(reader(str(path), lazy=True, **options))
-            except NotImplementedError:
-                return list(reader(str(path), **options))
-        return list(reader(str(path), **options))
+        try:
+            return _read(path, plugin, lazy=lazy)
+        except Exception as error:  # noqa: BLE001  third-party readers raise anything at all on
+            # damaged input; the refusal is reported unless another reader succeeds.
+            refusal = _Refusal.of(error)
+        if refusal.module is None:
+            # A reader that failed leaves its file open until it is collected; here that is quiet.
+            gc.collect()
+    return refusal
+
+
+def _read(path: Path, plugin: Mapping[str, Any], *, lazy: bool) -> list[Mapping[str, Any]]:
+    reader = importlib.import_module(plugin["api"]).file_reader
+    accepted = inspect.signature(reader).parameters
+    options: dict[str, Any] = {}
+    if "select_type" in accepted and plugin["name"] in _IMAGES_ONLY:
+        options["select_type"] = _IMAGES_ONLY[plugin["name"]]
+    if lazy and "lazy" in accepted:
+        try:
+            return list(reader(str(path), lazy=True, **options))
+        except NotImplementedError:
+            return list(reader(str(path), **options))
+    return list(reader(str(path), **options))
 
 
 def _as_images(data_set: Mapping[str, Any], position: int) -> ImageSet | None:
@@ -210,21 +238,18 @@ def _described(data_set: Mapping[str, Any]) -> str:
     return f"{what} of shape {tuple(int(size) for size in data_set['data'].shape)}"
 
 
-def _refusal(path: Path, refusals: Sequence[Exception], others: Sequence[str]) -> Exception:
+def _refusal(path: Path, refusals: Sequence[_Refusal], others: Sequence[str]) -> FatalError:
     if others:
         return InputFileError(
             f"{path} holds no image, only {', '.join(others)}: name a file with images in it."
         )
-    missing = [error for error in refusals if isinstance(error, ModuleNotFoundError)]
-    if missing and len(missing) == len(refusals):
-        quoted = re.search(r"'([\w.-]+)'", str(missing[0]))
-        module = missing[0].name or (quoted[1] if quoted else "of its reader")
+    failed = [refusal for refusal in refusals if refusal.module is None]
+    if refusals and not failed:
         return MissingExtraError(
-            f"Reading {path} needs the Python module '{module}', which is not installed: "
-            "install it and try again."
+            f"Reading {path} needs the Python module '{refusals[0].module}', which is not "
+            "installed: install it and try again."
         )
-    reasons = [first_line(error) for error in refusals if error not in missing]
-    reason = f" ({reasons[0]})" if reasons and str(path) not in reasons[0] else ""
+    reason = f" ({failed[0].reason})" if failed and str(path) not in failed[0].reason else ""
     return InputFileError(
         f"{path} cannot be read as frames{reason}: the file is damaged or of another format."
     )
