@@ -17,7 +17,7 @@ from threading import Event
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from scopeside.errors import DropReason, EndpointError
+from scopeside.errors import ConfigError, DropReason, EndpointError
 from scopeside.settings import IngestSettings, LimitSettings
 from scopeside.stages.intake import Intake
 
@@ -247,5 +247,9 @@ def _open(
         # Everything, so that a wrong topic is seen and counted instead of silently filtered.
         socket.setsockopt(zmq.SUBSCRIBE, b"")
     if secure is not None:
-        secure(socket)
+        try:
+            secure(socket)
+        except ConfigError:
+            socket.close(linger=0)
+            raise
     return socket

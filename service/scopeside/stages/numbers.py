@@ -42,6 +42,11 @@ class FrameNumbers:
         """How many numbers never arrived: the gaps, or more where more frames were announced."""
         return min(MAX_NUMBER, max(self._gaps_missing, self._announced - self._arrived))
 
+    @property
+    def gaps(self) -> int:
+        """How many gaps are remembered, `MAX_GAPS` at most."""
+        return len(self._low)
+
     def announce(self, frames: int) -> None:
         """Take the sender's word for how many frames it sent."""
         self._announced = frames

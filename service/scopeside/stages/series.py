@@ -71,6 +71,12 @@ class SeriesGate:
         """The open series, if any."""
         return self._current
 
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The series remembered, oldest first."""
+        with self._lock:
+            return tuple(self._known)
+
     def start(self, series: str, *, pixel_size_m: PixelSize | None = None) -> Admission:
         """Open `series`; harmless when it is open already, stale (and counted) when it is over."""
         with self._lock:
