@@ -56,8 +56,30 @@ def test_a_service_that_already_runs_explains_what_is_in_use(settings, tmp_path)
     service.start()
     try:
         found = by_name(endpoints(chosen))
+        assert by_name(endpoints(chosen))["service"].ok  # looking did not take it away
     finally:
         service.stop()
     assert 'state "ready"' in found["service"].value
+    assert found["control.endpoint"].value.endswith("is in use by the service")
     assert found["publish.results"].value.endswith("is free")
     assert all(finding.ok is not False for finding in found.values())
+
+
+def test_a_file_socket_in_use_is_found_without_taking_it(settings):
+    chosen = settings()
+    context = zmq.Context()
+    holder = context.socket(zmq.PUB)
+    holder.bind(chosen.publish.results)
+    for _ in range(2):
+        finding = by_name(endpoints(chosen))["publish.results"]
+        assert finding.ok is False
+        assert "another program uses it" in finding.value
+    holder.close(linger=0)
+    context.term()
+
+
+def test_a_folder_that_is_absent_cannot_hold_a_file_socket(settings, tmp_path):
+    chosen = settings(f"publish.events=ipc://{tmp_path}/absent/events")
+    finding = by_name(endpoints(chosen))["publish.events"]
+    assert finding.ok is False
+    assert "absent" in finding.value

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import zmq
 
@@ -52,24 +55,45 @@ def _running(endpoint: str) -> str | None:
 
 
 def _bindable(key: str, endpoint: str, *, running: bool) -> Finding:
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    socket = context.socket(zmq.PAIR)
-    socket.setsockopt(zmq.LINGER, 0)
-    try:
-        socket.bind(endpoint)
-    except zmq.ZMQError as error:
-        if running:
-            return Finding(
-                section=SECTION, name=key, value=f"{endpoint} is in use by the service", ok=True
-            )
+    problem = _ipc_problem(endpoint) if endpoint.startswith("ipc://") else _bind_problem(endpoint)
+    if problem is None:
+        return Finding(section=SECTION, name=key, value=f"{endpoint} is free", ok=True)
+    if running:
         return Finding(
-            section=SECTION,
-            name=key,
-            value=f"{endpoint} cannot be bound: {error.strerror}",
-            ok=False,
-            fix=f"End what uses it, or choose another: --set {key}=...",
+            section=SECTION, name=key, value=f"{endpoint} is in use by the service", ok=True
         )
+    return Finding(
+        section=SECTION,
+        name=key,
+        value=f"{endpoint} cannot be bound: {problem}",
+        ok=False,
+        fix=f"End what uses it, or choose another: --set {key}=...",
+    )
+
+
+def _bind_problem(endpoint: str) -> str | None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    probe = context.socket(zmq.PAIR)
+    probe.setsockopt(zmq.LINGER, 0)
+    try:
+        probe.bind(endpoint)
+    except zmq.ZMQError as error:
+        return error.strerror or str(error)
     finally:
-        socket.close()
+        probe.close()
         context.term()
-    return Finding(section=SECTION, name=key, value=f"{endpoint} is free", ok=True)
+    return None
+
+
+def _ipc_problem(endpoint: str) -> str | None:
+    """Look without binding: ZeroMQ would take the file away from a service that uses it."""
+    path = Path(endpoint.removeprefix("ipc://"))
+    if not path.exists():
+        folder_is_usable = path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK)
+        return None if folder_is_usable else f"files cannot be made in {path.parent}"
+    with socket.socket(socket.AF_UNIX) as caller:
+        try:
+            caller.connect(str(path))
+        except OSError:
+            return None  # left behind by a program that ended; binding replaces it
+    return "another program uses it"
