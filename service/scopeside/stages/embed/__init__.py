@@ -26,12 +26,25 @@ def build_embedder(settings: Settings) -> Embedder:
         from scopeside.stages.embed.null import NullEmbedder
 
         return NullEmbedder()
-    from scopeside.stages.embed.chips import ChipsEmbedder
+    from scopeside.stages.embed.parity import require_parity
+    from scopeside.stages.embed.torch_encoder import TorchEncoder
     from scopeside.stages.embed.weights import load_weights
 
     weights = load_weights(settings.embed.weights)
-    encoder = build_encoder(settings, choice, weights)
+    embedder = _of_mode(settings, build_encoder(settings, choice, weights), weights)
+    if (choice.backend, choice.device, choice.precision) != ("torch", "cpu", "fp32"):
+        yardstick = _of_mode(settings, TorchEncoder(weights), weights)
+        require_parity(embedder, yardstick, chip_px=settings.chips.effective_input_px)
+    return embedder
+
+
+def _of_mode(settings: Settings, encoder: Encoder, weights: Weights) -> Embedder:
+    from scopeside.stages.embed.chips import ChipsEmbedder
+    from scopeside.stages.embed.shared import SharedEmbedder
+
     input_px = settings.chips.effective_input_px
+    if settings.embed.mode == "shared":
+        return SharedEmbedder(encoder, weights, input_px=input_px)
     return ChipsEmbedder(encoder, weights, input_px=input_px, batch=settings.embed.batch)
 
 
@@ -46,6 +59,4 @@ def build_encoder(settings: Settings, choice: Choice, weights: Weights) -> Encod
         return OpenVinoEncoder(
             weights, precision=choice.precision, threads=threads, cache=settings.service.cache
         )
-    return TorchEncoder(
-        weights, device=choice.device, precision=choice.precision, threads=threads
-    )
+    return TorchEncoder(weights, device=choice.device, precision=choice.precision, threads=threads)

@@ -81,7 +81,8 @@ def _blurred(values_YX: np.ndarray, *, sigma_px: float) -> np.ndarray:
     envelope = np.exp(-2.0 * (np.pi * sigma_px) ** 2 * (ky**2 + kx**2))
     envelope[0, 0] = 0.0
     blurred_YX = np.fft.irfft2(np.fft.rfft2(values_YX) * envelope, s=values_YX.shape)
-    return blurred_YX / blurred_YX.std()
+    unit_YX: np.ndarray = blurred_YX / blurred_YX.std()
+    return unit_YX
 
 
 def calibrated_statistics(chips_NHW: Float32) -> dict[str, torch.Tensor]:

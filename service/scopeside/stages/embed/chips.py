@@ -28,7 +28,9 @@ class ChipsEmbedder:
         self._input_px = input_px
         self._batch = batch
         self._program = encoder.compile((batch, 1, input_px, input_px), "pool")
-        self._tiles_TB1HW = np.zeros((0, batch, 1, input_px, input_px), np.float32)
+        self._tiles_TB1HW = np.zeros((1, batch, 1, input_px, input_px), np.float32)
+        # The first run allocates and generates code, which no frame shall wait for.
+        self._program(self._tiles_TB1HW, np.empty((1, batch, FEATURES), np.float32))
         self._info = EmbedderInfo(
             name=f"chips/{encoder.name}/{encoder.precision}",
             weights_name=weights.name,

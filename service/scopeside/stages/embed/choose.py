@@ -137,7 +137,7 @@ def _torch_cpu_precisions() -> tuple[Precision, ...]:
 
     # oneDNN accepts bf16 on any AVX-512 and then emulates it; only these two are units for it.
     # torch before 2.10 cannot say what the CPU has, and then nothing is presumed.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"):
         return ("bf16", "fp32")
     return ("fp32",)

@@ -1,7 +1,7 @@
 """The seam between embedding modes and the libraries that run the network.
 
 Shapes: T tiles (static batches), B inputs in a tile, H and W input pixels, F the output of one
-input: `(2048,)` for the head `pool`, `(2048, H/32, W/32)` for `map`.
+input: `(2048,)` for the head `pool`, `(H/32, W/32, 2048)` for `map`.
 """
 
 from __future__ import annotations
@@ -44,4 +44,4 @@ def output_shape(shape_BCHW: ShapeBCHW, head: Head) -> tuple[int, ...]:
     batch, _, height, width = shape_BCHW
     if head == "pool":
         return (batch, FEATURES)
-    return (batch, FEATURES, -(-height // STRIDE_PX), -(-width // STRIDE_PX))
+    return (batch, -(-height // STRIDE_PX), -(-width // STRIDE_PX), FEATURES)

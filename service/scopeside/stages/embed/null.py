@@ -44,4 +44,5 @@ class NullEmbedder:
         sums_RSCS = np.diff(np.diff(corners_RSCS, axis=1), axis=3)
         area_SS = np.diff(edges)[:, None] * np.diff(edges)[None, :]
         means_RCSS = sums_RSCS.transpose(0, 2, 1, 3) / area_SS
-        return means_RCSS.reshape(grid.chips, CELLS**2).astype(np.float32)
+        means_ND: Float32 = means_RCSS.reshape(grid.chips, CELLS**2).astype(np.float32)
+        return means_ND

@@ -34,7 +34,7 @@ def build_model(
     """Return the network for grey float32 input of the static shape `(B, 1, H, W)`.
 
     Batch norm is folded into the convolutions in float64. The output is float32: `(B, 2048)`
-    for the head `pool`, `(B, 2048, h, w)` for `map`.
+    for the head `pool`, `(B, h, w, 2048)` for `map`.
     """
     values = {name: tensor.numpy().astype(np.float64) for name, tensor in state.items()}
     grey = op.parameter(list(shape_BCHW), np.float32, name="grey")
@@ -45,6 +45,8 @@ def build_model(
             x = _bottleneck(values, f"layer{number}.{block}", x, 1 if block else stage.stride)
     if head == "pool":
         x = op.reduce_mean(x, op.constant(np.array([2, 3], np.int64)), keep_dims=False)
+    else:
+        x = op.transpose(x, op.constant(np.array([0, 2, 3, 1], np.int64)))
     return ov.Model([op.result(x)], [grey], f"resnet50-{head}")
 
 

@@ -22,7 +22,8 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 """Normalisation of the RGB input, as in torchvision's and MicroNet's training."""
 
 Head = Literal["pool", "map"]
-"""What the network gives: one vector an input (`pool`) or the stride-32 map (`map`)."""
+"""What the network gives: one vector an input (`pool`) or the stride-32 map, channels last
+(`map`), so that pooling windows from it needs no transposition."""
 
 
 class Stage(NamedTuple):
@@ -84,7 +85,7 @@ class ResNet50(nn.Module):
         x = self.maxpool(torch.relu(self.bn1(self.conv1(x_B3HW))))
         for number in range(1, len(STAGES) + 1):
             x = self.get_submodule(f"layer{number}")(x)
-        return x
+        return cast(Tensor, x)
 
     def forward(self, x_B3HW: Tensor) -> Tensor:
         """Return the `(B, 2048)` global average pool of `features`."""
@@ -105,11 +106,11 @@ class GreyResNet50(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
 
     def forward(self, x_B1HW: Tensor) -> Tensor:
-        """Return `(B, 2048)` for the head `pool`, `(B, 2048, h, w)` for `map`."""
+        """Return `(B, 2048)` for the head `pool`, `(B, h, w, 2048)` for `map`."""
         x_B3HW = (x_B1HW - self.mean) / self.std
         if self.head == "pool":
             return cast(Tensor, self.trunk(x_B3HW))
-        return self.trunk.features(x_B3HW)
+        return self.trunk.features(x_B3HW).permute(0, 2, 3, 1)
 
 
 def skeleton() -> ResNet50:
@@ -119,7 +120,7 @@ def skeleton() -> ResNet50:
 
 
 def from_state(state: Mapping[str, Tensor]) -> ResNet50:
-    """Return the network in evaluation mode around `state`'s float32 tensors, shared, not copied."""
+    """Return the network in evaluation mode around `state`'s own float32 tensors."""
     network = skeleton()
     network.load_state_dict(dict(state), strict=False, assign=True)
     for name, buffer in network.named_buffers():

@@ -29,8 +29,9 @@ class TorchEncoder:
             torch.set_num_threads(threads)
         self._device = torch.device(device)
         self._precision = precision
-        state = {name: tensor.to(self._device) for name, tensor in weights.state.items()}
-        self._trunk = from_state(state).to(memory_format=torch.channels_last)
+        self._trunk = from_state(
+            {name: _placed(tensor, self._device) for name, tensor in weights.state.items()}
+        )
 
     @property
     def name(self) -> str:
@@ -69,3 +70,10 @@ class TorchProgram:
                 x = torch.from_numpy(tile_B1HW.reshape(self._shape_BCHW)).to(device)
                 y = self._module(x.to(memory_format=torch.channels_last))
                 out_BF[...] = y.to(torch.float32).cpu().numpy()
+
+
+def _placed(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return `tensor` on `device`, kernels with their channels last, as convolutions like it."""
+    if tensor.ndim == 4:
+        return tensor.to(device, memory_format=torch.channels_last)
+    return tensor.to(device)
