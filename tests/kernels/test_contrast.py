@@ -105,6 +105,12 @@ def test_normalised_frames_follow_the_window_in_double_precision(
             assert abs(got - float(wanted)) <= 2e-7
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_pixels_that_are_not_finite_become_black(dtype: str) -> None:
+    frame = np.array([[10, np.nan, 15, np.inf, 20, -np.inf]], dtype)
+    np.testing.assert_allclose(normalise(frame, 10.0, 20.0), [[0, 0, 0.5, 0, 1, 0]])
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_values_outside_the_window_are_clipped_not_wrapped(dtype: str) -> None:
     frame = np.array([[0, 10, 15, 20, 100]], dtype)

@@ -58,6 +58,15 @@ def test_equal_rows_become_zero_when_centred_whatever_their_scale(scale: float) 
     np.testing.assert_allclose(np.linalg.norm(unit_rows(rows, centred=False), axis=1), 1, atol=1e-6)
 
 
+def test_rows_that_differ_by_rounding_alone_become_zero_when_centred() -> None:
+    row = np.linspace(0.1, 1.7, 48, dtype=np.float32)
+    rows = np.where(np.random.default_rng(4).random((99, 48)) < 0.5, row, np.nextafter(row, 9))
+    assert len(np.unique(rows, axis=0)) > 90
+    assert not unit_rows(rows, centred=True).any()
+    rows[7] *= np.float32(1.001)  # a difference, however small, is kept
+    assert unit_rows(rows, centred=True)[7].any()
+
+
 def test_only_the_row_that_equals_the_mean_becomes_zero() -> None:
     rows = np.array([[1, 2, 3], [3, 2, 1], [2, 2, 2]], np.float32)
     unit = unit_rows(rows, centred=True)
