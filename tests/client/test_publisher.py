@@ -220,9 +220,14 @@ def test_large_payloads_are_not_copied(receivers):
         assert np.frombuffer(payload.buffer, "<u2").reshape(512, 512)[3, 5] == 77
 
 
-def test_a_push_without_a_receiver_gives_up_in_time():
+@pytest.mark.parametrize("attach", ["bind", "connect"])
+def test_a_push_without_a_receiver_gives_up_in_time(tmp_path, attach):
     with FramePublisher(
-        "tcp://127.0.0.1:*", socket="push", send_timeout_s=0.05, linger_s=0.0
+        f"ipc://{tmp_path}/frames",
+        socket="push",
+        attach=attach,
+        send_timeout_s=0.05,
+        linger_s=0.0,
     ) as publisher:
         with pytest.raises(ServiceError, match="Nobody took"):
             publisher.start("s")

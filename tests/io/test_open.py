@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -195,3 +197,26 @@ def test_an_ending_nobody_knows_is_refused(tmp_path):
 def test_text_paths_are_taken_as_well(tmp_path):
     np.save(tmp_path / "one.npy", np.zeros((5, 6), np.uint8))
     assert open_frames(str(tmp_path / "one.npy")).shape == (5, 6)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "blocked"), [(".png", "PIL"), (".tif", "rsciio"), (".tif", "tifffile")]
+)
+def test_without_the_reading_packages_the_extra_is_named(tmp_path, suffix, blocked):
+    path = tmp_path / f"image{suffix}"
+    values = np.zeros((9, 9), np.uint8)
+    tifffile.imwrite(path, values) if suffix == ".tif" else Image.fromarray(values).save(path)
+    # In a fresh interpreter, since a module once imported stays.
+    script = f"""
+import sys
+sys.modules[{blocked!r}] = None
+from scopeside.errors import MissingExtraError
+from scopeside.io import open_frames
+try:
+    open_frames({str(path)!r})
+except MissingExtraError as error:
+    sys.stdout.write(str(error))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "not installed" in done.stdout

@@ -70,6 +70,9 @@ class FramePublisher:
             # ZeroMQ applies these to connections made afterwards only.
             self._socket.setsockopt(zmq.LINGER, int(1000 * linger_s))
             self._socket.setsockopt(zmq.SNDHWM, hwm_messages)
+            # Without this a socket that connects would take messages for a receiver that never
+            # comes, and lose them unseen.
+            self._socket.setsockopt(zmq.IMMEDIATE, 1)
             if socket == "pub":
                 # Every subscription is told, not only the first for a topic: they are counted.
                 self._socket.setsockopt(zmq.XPUB_VERBOSER, 1)
@@ -232,7 +235,7 @@ class FramePublisher:
     ) -> None:
         try:
             # A series that broke off must end too, unless the way out is blocked.
-            if self.ready(self._linger_s):
+            if self.series is not None and self.ready(self._linger_s):
                 self.end()
         finally:
             self.close()

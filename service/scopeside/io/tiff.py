@@ -64,13 +64,13 @@ class _Series:
 
 
 def _described(path: Path) -> tuple[_Series, str | None]:
-    import tifffile
-
     lazy = path.stat().st_size > _EAGER_BYTES
     images, note = find_images(path, lazy=lazy)
     position, pixel_size_m = images[0].position, images[0].pixel_size_m
     shape, dtype = images[0].values.shape, np.dtype(images[0].values.dtype)
     del images
+    import tifffile  # after the describing reader, whose refusal says it when tifffile is missing
+
     with quiet():
         if lazy:
             gc.collect()  # which closes the lazy reader's file, quietly
