@@ -51,7 +51,7 @@ def assemble(configuration: Configuration, embedder: Embedder | None = None) -> 
         ),
         embedder=embedder,
         finder=CommunityFinder(clusterer, settings),
-        tracker=IdentityTracker(),
+        tracker=IdentityTracker(settings.identity),
         mapper=LabelMapper(),
     )
 

@@ -160,6 +160,9 @@ class CommunitySettings(Section):
 class IdentitySettings(Section):
     scope: Literal["series", "session"] = "series"
     """Whether ids begin anew with each series or live as long as the service."""
+    merge: bool = True
+    """Communities that differ by less than one material's own spread share an id (off for
+    parity, where every community is published as Louvain found it)."""
 
 
 class PublishSettings(Section):

@@ -1,0 +1,5 @@
+"""Persistent identities of communities."""
+
+from scopeside.stages.identity.tracker import IdentityTracker
+
+__all__ = ["IdentityTracker"]

@@ -1,0 +1,128 @@
+"""How alike communities are, by the mean and the spread of their chips' embeddings.
+
+Embeddings are scaled to length one but not centred: the mean of a frame moves as a front
+crosses it, and a prototype must mean the same in every frame. Distances are between means, in
+units of the spread, so no centre is needed.
+
+Shape suffixes: N chips; K communities of the frame; J known prototypes; D features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scopeside.messages import Array, Float32, Int64
+from scopeside.partitions import community_count
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prototypes:
+    """Mean unit embedding, total variance about it, and chips behind it, one row a community."""
+
+    means_KD: Float32
+    variance_K: Float64
+    chips_K: Float64
+
+    def __len__(self) -> int:
+        return len(self.chips_K)
+
+    def rows(self, chosen: Int64) -> Prototypes:
+        """Return the chosen rows, in that order."""
+        return Prototypes(
+            means_KD=self.means_KD[chosen],
+            variance_K=self.variance_K[chosen],
+            chips_K=self.chips_K[chosen],
+        )
+
+
+def prototypes_of(embeddings_ND: Float32, labels_N: Array) -> Prototypes:
+    """Describe the communities of one frame; labels count from 0."""
+    from scipy import sparse
+
+    communities = community_count(labels_N)
+    norms_N = np.sqrt(np.einsum("nd,nd->n", embeddings_ND, embeddings_ND))
+    inverse_N = np.divide(1.0, norms_N, out=np.zeros_like(norms_N), where=norms_N > 0)
+    chips_K = np.bincount(labels_N, minlength=communities).astype(np.float64)
+    weights_N = (inverse_N / chips_K[labels_N]).astype(np.float32)
+    chips = np.arange(len(labels_N))
+    averaging = sparse.csr_matrix(
+        (weights_N, (labels_N, chips)), shape=(communities, len(labels_N))
+    )
+    means_KD = np.asarray(averaging @ embeddings_ND, dtype=np.float32)
+    # Unit vectors: mean squared length (one, but for zero rows) less the squared mean.
+    length_K = np.bincount(labels_N, weights=norms_N > 0, minlength=communities) / chips_K
+    spread_K = length_K - np.einsum("kd,kd->k", means_KD, means_KD, dtype=np.float64)
+    variance_K = np.maximum(spread_K, 0.0) * chips_K / np.maximum(chips_K - 1.0, 1.0)
+    variance_K[chips_K == 1] = _usual_variance(variance_K, chips_K, means_KD)
+    return Prototypes(means_KD=means_KD, variance_K=variance_K, chips_K=chips_K)
+
+
+def _usual_variance(variance_K: Float64, chips_K: Float64, means_KD: Float32) -> float:
+    """Return what a lone chip is taken to vary by, since it shows no spread of its own.
+
+    That of the frame's larger communities; where there are none, that of its chips.
+    """
+    larger_K = chips_K > 1
+    if larger_K.any():
+        return float(np.average(variance_K[larger_K], weights=chips_K[larger_K]))
+    return float(means_KD.var(axis=0, dtype=np.float64).sum())
+
+
+def distances(new: Prototypes, known: Prototypes) -> Float64:
+    """Distance between means in units of the spread, `(K, J)`: Cohen's d for many dimensions.
+
+    sqrt(max(0, |m - m'|^2 - v/n - v'/n') / ((v + v') / 2)); what the finite number of chips adds
+    to the distance on average is taken off. Equal prototypes without spread are 0 apart, and
+    different ones infinitely far.
+    """
+    squared_KJ = (
+        np.einsum("kd,kd->k", new.means_KD, new.means_KD, dtype=np.float64)[:, None]
+        + np.einsum("jd,jd->j", known.means_KD, known.means_KD, dtype=np.float64)[None, :]
+        - 2.0 * (new.means_KD @ known.means_KD.T).astype(np.float64)
+    )
+    # Squares of float32 unit vectors cancel to about 1e-7: less than that is no distance.
+    squared_KJ = np.where(squared_KJ > 1e-6, squared_KJ, 0.0)
+    chance_KJ = (new.variance_K / new.chips_K)[:, None] + (known.variance_K / known.chips_K)
+    spread_KJ = 0.5 * (new.variance_K[:, None] + known.variance_K[None, :])
+    excess_KJ = np.maximum(squared_KJ - chance_KJ, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio_KJ = np.where(excess_KJ > 0, excess_KJ / spread_KJ, 0.0)
+    return np.sqrt(ratio_KJ)
+
+
+def pooled(frame: Prototypes, owner_K: Int64, owners: int) -> Prototypes:
+    """Describe unions of communities: `owner_K` says to which union (0 up) each belongs."""
+    means_JD = np.zeros((owners, frame.means_KD.shape[1]))
+    chips_J = np.bincount(owner_K, weights=frame.chips_K, minlength=owners).astype(np.float64)
+    np.add.at(means_JD, owner_K, frame.means_KD * frame.chips_K[:, None])
+    means_JD /= chips_J[:, None]
+    length_K = frame.variance_K + np.einsum("kd,kd->k", frame.means_KD, frame.means_KD)
+    length_J = np.bincount(owner_K, weights=frame.chips_K * length_K, minlength=owners) / chips_J
+    variance_J = np.maximum(length_J - np.einsum("jd,jd->j", means_JD, means_JD), 0.0)
+    return Prototypes(means_KD=means_JD.astype(np.float32), variance_K=variance_J, chips_K=chips_J)
+
+
+def joined(looks: Prototypes, *, within: float) -> Int64:
+    """Number the families of prototypes that lie `within` of their family's first, `(K,)`.
+
+    In the given order each prototype joins the nearest first one within reach, or founds a
+    family of its own. `within` 0 leaves every one by itself.
+    """
+    family_K = np.arange(len(looks), dtype=np.int64)
+    if within <= 0:
+        return family_K
+    distance_KK = distances(looks, looks)
+    founders: list[int] = []
+    for row in range(len(looks)):
+        near = distance_KK[row, founders] if founders else np.empty(0)
+        if len(near) and near.min() <= within:
+            family_K[row] = int(near.argmin())
+        else:
+            family_K[row] = len(founders)
+            founders.append(row)
+    return family_K

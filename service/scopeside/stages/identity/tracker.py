@@ -1,0 +1,202 @@
+"""The same material keeps its id from frame to frame.
+
+Communities are matched to known identities by the distance of their prototypes and by overlap on
+the chip grid. The measurements behind the constants are in docs/adr/0005-identity.md.
+
+Shape suffixes: N chips; K communities of the frame; J known identities; D embedding features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scopeside.messages import ChipGrid, Float32, Identified, Int64, Partition
+from scopeside.partitions import adjusted_rand, contingency, relabelled
+from scopeside.settings import IdentitySettings
+from scopeside.stages.identity.gallery import Gallery
+from scopeside.stages.identity.prototypes import (
+    Float64,
+    Prototypes,
+    distances,
+    joined,
+    pooled,
+    prototypes_of,
+)
+
+REACH = 0.4
+"""Farthest that a community may lie from an identity, in units of the spread, to be it."""
+OVERLAP_REACH = 1.0
+"""How much farther full overlap with the last frame lets it lie, as a share of REACH."""
+MERGE = 0.3
+"""A community left over within this of an identity is an over-split part of it."""
+PROOF_FRAMES = 3
+"""Frames in a row that something new must be seen in before it gets an id."""
+
+NOBODY = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """Where the ids were in the last frame."""
+
+    ids_N: Int64
+    grid: ChipGrid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidates:
+    """What is not known yet, and the frames in a row each was seen in, the last included."""
+
+    looks: Prototypes
+    frames_K: Int64
+
+
+class IdentityTracker:
+    """Gives each community the id of its material; ids count from 1 and are never used again.
+
+    One community claims each known identity (the assignment of greatest total likeness, by
+    SciPy); with `merge`, communities left over that lie within an identity's own spread share
+    its id. What is like nothing known gets a new id once it was seen `PROOF_FRAMES` frames in a
+    row, and until then wears the id of the nearest; in a frame of which nothing is known ids
+    are given at once. An identity that vanished is remembered and returns with its id.
+
+    Overlap counts as far as the partition agrees with the last frame's ids: after a jump of the
+    stage or a run of lost frames it does not, and the prototypes decide alone. The answer
+    depends on the sequence of frames only.
+    """
+
+    def __init__(self, settings: IdentitySettings | None = None) -> None:
+        self._merge = (settings or IdentitySettings()).merge
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget identities and names; ids begin again at 1."""
+        self._gallery = Gallery()
+        self._before: _Before | None = None
+        self._candidates: _Candidates | None = None
+        self._frame = -1
+
+    def set_name(self, id_: int, name: str | None) -> bool:
+        """Name an identity or, with None, take its name away; False where it is not known."""
+        return self._gallery.set_name(id_, name)
+
+    def identify(self, partition: Partition, embeddings_ND: Float32, grid: ChipGrid) -> Identified:
+        """Give every chip of the frame a persistent id.
+
+        `embeddings_ND` are the encoder's, neither centred nor scaled.
+        """
+        self._frame += 1
+        looks = prototypes_of(embeddings_ND, partition.labels_N)
+        id_K = self._claimed(looks, partition, grid)
+        self._share(looks, id_K)
+        self._learn(looks, id_K)
+        self._bear(looks, id_K)
+        self._lend(looks, id_K)
+        ids_N = id_K[partition.labels_N]
+        self._before = _Before(ids_N=ids_N, grid=grid)
+        present, chips = np.unique(ids_N, return_counts=True)
+        appeared, vanished = self._gallery.attend(frozenset(present.tolist()), frame=self._frame)
+        return Identified(
+            ids_N=ids_N.astype(np.uint16),
+            identities=tuple(
+                self._gallery.identity(id_, chips=count, frame=self._frame)
+                for id_, count in zip(present.tolist(), chips.tolist(), strict=True)
+            ),
+            appeared=appeared,
+            vanished=vanished,
+        )
+
+    def _claimed(self, looks: Prototypes, partition: Partition, grid: ChipGrid) -> Int64:
+        """Let at most one community claim each known identity; NOBODY for the rest."""
+        from scipy.optimize import linear_sum_assignment
+
+        id_K = np.full(len(looks), NOBODY, dtype=np.int64)
+        if len(self._gallery) == 0:
+            return id_K
+        overlap_KJ = self._overlap(partition, grid)
+        reach_KJ = REACH * (1.0 + OVERLAP_REACH * overlap_KJ)
+        distance_KJ = distances(looks, self._gallery.prototypes())
+        likeness_KJ = np.where(
+            distance_KJ <= reach_KJ, 1.0 - distance_KJ / reach_KJ + overlap_KJ, 0.0
+        )
+        rows, columns = linear_sum_assignment(likeness_KJ, maximize=True)
+        within = distance_KJ[rows, columns] <= reach_KJ[rows, columns]
+        id_K[rows[within]] = self._gallery.ids_J[columns[within]]
+        return id_K
+
+    def _overlap(self, partition: Partition, grid: ChipGrid) -> Float64:
+        """Intersection over union with the last frame's ids, as far as it can be believed."""
+        ids_J = self._gallery.ids_J
+        overlap_KJ = np.zeros((partition.communities, len(ids_J)))
+        before = self._before
+        if before is None or before.grid != grid:
+            return overlap_KJ
+        # Two partitions of one community each agree completely and say nothing.
+        agreement = adjusted_rand(relabelled(before.ids_N), partition.labels_N)
+        if agreement <= 0 or partition.communities == 1:
+            return overlap_KJ
+        place_N = np.searchsorted(ids_J, before.ids_N)
+        shared_KP = contingency(partition.labels_N, place_N).astype(np.float64)
+        chips_KP = shared_KP.sum(axis=1, keepdims=True) + shared_KP.sum(axis=0) - shared_KP
+        overlap_KJ[:, : shared_KP.shape[1]] = agreement * shared_KP / chips_KP
+        return overlap_KJ
+
+    def _share(self, looks: Prototypes, id_K: Int64) -> None:
+        """Give communities left over the id of the identity whose spread they lie within."""
+        left = np.flatnonzero(id_K == NOBODY)
+        if not self._merge or len(left) == 0 or len(self._gallery) == 0:
+            return
+        distance_KJ = distances(looks.rows(left), self._gallery.prototypes())
+        nearest_K = distance_KJ.argmin(axis=1)
+        near = distance_KJ[np.arange(len(left)), nearest_K] <= MERGE
+        id_K[left[near]] = self._gallery.ids_J[nearest_K[near]]
+
+    def _learn(self, looks: Prototypes, id_K: Int64) -> None:
+        """Move the prototypes of the identities recognised towards this frame."""
+        known = np.flatnonzero(id_K != NOBODY)
+        if len(known) == 0:
+            return
+        ids, owner_K = np.unique(id_K[known], return_inverse=True)
+        shown = pooled(looks.rows(known), owner_K, len(ids))
+        for row, id_ in enumerate(ids.tolist()):
+            self._gallery.learn(id_, shown, row)
+
+    def _bear(self, looks: Prototypes, id_K: Int64) -> None:
+        """Give new ids to what has proved to be new, larger communities first."""
+        left = np.flatnonzero(id_K == NOBODY)
+        at_once = len(left) == len(id_K) or not self._merge
+        frames_K = self._frames_seen(looks.rows(left))
+        ripe = left if at_once else left[frames_K >= PROOF_FRAMES]
+        waiting = np.setdiff1d(left, ripe)
+        self._candidates = None
+        if len(waiting):
+            self._candidates = _Candidates(
+                looks=looks.rows(waiting), frames_K=frames_K[np.searchsorted(left, waiting)]
+            )
+        if len(ripe) == 0:
+            return
+        order = ripe[np.argsort(-looks.chips_K[ripe], kind="stable")]
+        family_K = joined(looks.rows(order), within=MERGE if self._merge else 0.0)
+        newborn = pooled(looks.rows(order), family_K, int(family_K.max()) + 1)
+        for row in range(len(newborn)):
+            id_ = self._gallery.add(newborn, row, frame=self._frame)
+            if id_ is not None:
+                id_K[order[family_K == row]] = id_
+
+    def _frames_seen(self, looks: Prototypes) -> Int64:
+        """Frames in a row in which each of the communities left over was seen, with this one."""
+        if self._candidates is None or len(looks) == 0:
+            return np.ones(len(looks), dtype=np.int64)
+        distance_KJ = distances(looks, self._candidates.looks)
+        nearest_K = distance_KJ.argmin(axis=1)
+        near_K = distance_KJ[np.arange(len(looks)), nearest_K] <= REACH
+        return 1 + np.where(near_K, self._candidates.frames_K[nearest_K], 0)
+
+    def _lend(self, looks: Prototypes, id_K: Int64) -> None:
+        """Let what has no id yet wear that of the nearest identity."""
+        left = np.flatnonzero(id_K == NOBODY)
+        if len(left):
+            distance_KJ = distances(looks.rows(left), self._gallery.prototypes())
+            id_K[left] = self._gallery.ids_J[distance_KJ.argmin(axis=1)]
