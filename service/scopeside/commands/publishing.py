@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from scopeside.client.pacing import Pacer
 from scopeside.client.publisher import FramePublisher
+from scopeside.commands.stopping import StopFlag
 from scopeside.errors import OutputError, ServiceError
 from scopeside.testing.faults import Message
 
@@ -46,40 +44,6 @@ class Outcome:
     seconds: float = 0.0
     stopped: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class StopFlag:
-    """Set by SIGINT or SIGTERM, and looked at between sends so that no message is torn."""
-
-    is_set: bool = False
-
-    def __call__(self) -> bool:
-        return self.is_set
-
-
-@contextmanager
-def stopping() -> Iterator[StopFlag]:
-    """Let SIGINT and SIGTERM end the run between two messages instead of anywhere.
-
-    Outside the main thread, where signals cannot be handled, the flag is simply never set.
-    """
-    flag = StopFlag()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        flag.is_set = True
-
-    before: dict[signal.Signals, Any] = {}
-    try:
-        for stopper in (signal.SIGINT, signal.SIGTERM):
-            try:
-                before[stopper] = signal.signal(stopper, on_signal)
-            except ValueError:  # not the main thread
-                break
-        yield flag
-    finally:
-        for stopper, handler in before.items():
-            signal.signal(stopper, handler)
 
 
 def add_publishing_arguments(parser: argparse.ArgumentParser) -> None:

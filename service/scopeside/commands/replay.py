@@ -16,9 +16,9 @@ from scopeside.commands.publishing import (
     open_publisher,
     say,
     send_frames,
-    stopping,
     wait_for_receiver,
 )
+from scopeside.commands.stopping import stopping
 from scopeside.errors import ConfigError
 from scopeside.io import FrameFile, open_frames
 from scopeside.messages import Array, Channel

@@ -17,9 +17,9 @@ from scopeside.commands.publishing import (
     default_series,
     open_publisher,
     send_frames,
-    stopping,
     wait_for_receiver,
 )
+from scopeside.commands.stopping import stopping
 from scopeside.errors import ConfigError
 from scopeside.messages import Channel
 from scopeside.testing.faults import FaultInjector, Message, Style, parse_faults
