@@ -113,7 +113,7 @@ def _say(outcome: Outcome, files: list[Path]) -> None:
     for heading, rows in summary(outcome):
         table = Table(title=heading, title_justify="left", show_header=False, box=None)
         for column in range(max(map(len, rows))):
-            table.add_column(justify="left" if column == 0 else "right")
+            table.add_column(justify="left" if column == 0 else "right", no_wrap=True)
         for row in rows:
             table.add_row(*row)
         console.print()

@@ -1,0 +1,73 @@
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from scopeside.demo.processes import Child, children, free_endpoints
+from scopeside.errors import OutputError, ServiceError
+
+
+def ended(child):
+    until_s = time.monotonic() + 60
+    while child.exit_code is None:
+        assert time.monotonic() < until_s, "the child did not end"
+        time.sleep(0.02)
+
+
+def test_a_child_that_did_its_work_is_healthy_and_its_words_are_kept(tmp_path):
+    child = Child(["config", "--check"], log=tmp_path / "log")
+    ended(child)
+    child.require_healthy()
+    with pytest.raises(ServiceError, match="ended too early"):
+        child.require_running()
+    child.stop()
+    child.stop()
+    assert "valid" in (tmp_path / "log").read_text()
+
+
+def test_a_child_that_failed_is_quoted(tmp_path):
+    child = Child(["config", "--set", "graph.resolutoin=1"], log=tmp_path / "log")
+    ended(child)
+    with pytest.raises(ServiceError, match=r"(?s)exit code 2.*graph\.resolution"):
+        child.require_healthy()
+    child.stop()
+
+
+def test_a_child_that_would_run_for_ever_is_ended(tmp_path):
+    with children() as stack:
+        child = Child(["watch", "--results", f"ipc://{tmp_path}/nobody"], log=tmp_path / "log")
+        stack.callback(child.stop)
+        child.require_running()
+    assert child.exit_code is not None
+
+
+def test_children_end_when_their_parent_is_told_to(tmp_path):
+    kept = []
+    told = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM))
+
+    def work():
+        with children() as stack:
+            kept.append(Child(["watch", "--results", f"ipc://{tmp_path}/x"], log=tmp_path / "log"))
+            stack.callback(kept[0].stop)
+            told.start()
+            time.sleep(60)
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    told.join()
+    assert kept[0].exit_code is not None
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(OutputError, match="absent"):
+        Child(["config"], log=tmp_path / "absent" / "log")
+
+
+def test_free_endpoints_are_all_different():
+    endpoints = free_endpoints(4)
+    assert len(set(endpoints)) == 4
+    assert all(endpoint.startswith("tcp://127.0.0.1:") for endpoint in endpoints)
