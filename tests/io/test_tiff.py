@@ -1,10 +1,13 @@
 """TIFF in the shapes that writers give it."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
-from scopeside.errors import InputFileError
+from scopeside.errors import InputFileError, MissingExtraError
 from scopeside.io import open_frames, tiff
 
 STACK = np.random.default_rng(2).integers(0, 4000, (7, 20, 30), dtype=np.uint16)
@@ -77,3 +80,13 @@ def test_complex_tiffs_are_refused(tmp_path):
     tifffile.imwrite(path, STACK.astype(np.complex64))
     with pytest.raises(InputFileError, match="complex"):
         open_frames(path)
+
+
+def test_a_codec_that_is_not_installed_is_named_and_others_are_read(tmp_path):
+    path = tmp_path / "packed.tif"
+    Image.fromarray(STACK[0]).save(path, compression="tiff_lzw")
+    if importlib.util.find_spec("imagecodecs") is None:
+        with pytest.raises(MissingExtraError, match="imagecodecs"):
+            open_frames(path)
+    else:
+        assert np.array_equal(open_frames(path).frame(0), STACK[0])

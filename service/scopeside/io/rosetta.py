@@ -75,7 +75,9 @@ class _Refusal:
     @staticmethod
     def of(error: Exception) -> _Refusal:
         if not isinstance(error, ModuleNotFoundError):
-            return _Refusal(first_line(error), None)
+            # tifffile reports a codec that it lacks as a ValueError.
+            lacking = re.search(r"requires the '([\w.-]+)' package", str(error))
+            return _Refusal(first_line(error), lacking[1] if lacking else None)
         quoted = re.search(r"'([\w.-]+)'", str(error))
         return _Refusal(first_line(error), error.name or (quoted[1] if quoted else "its own"))
 
