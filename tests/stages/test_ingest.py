@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -104,6 +105,15 @@ def rig() -> Iterator[Rig]:
 @pytest.fixture
 def ipc(tmp_path: Path) -> str:
     return f"ipc://{tmp_path}/frames"
+
+
+def bound(publisher: Socket, endpoint: str) -> bool:
+    """Bind, unless the one before still holds the endpoint."""
+    try:
+        publisher.bind(endpoint)
+    except zmq.ZMQError:
+        return False
+    return True
 
 
 def greet(publisher: Socket) -> None:
@@ -238,6 +248,39 @@ def test_connecting_socket_comes_back_after_an_insane_message(
     assert sum(event["count"] for event in errors) == 2
 
 
+def test_sender_of_the_wrong_kind_is_reported_and_the_right_one_found(rig: Rig) -> None:
+    wrong = rig.sender(zmq.PUSH)
+    port = wrong.bind_to_random_port("tcp://127.0.0.1")
+    rig.run(rig.ingest(endpoint=f"tcp://127.0.0.1:{port}"))
+    eventually(lambda: any(event["kind"] == "error" for event in rig.events))
+    error = next(event for event in rig.events if event["kind"] == "error")
+    assert error["code"] == "connection_cut"
+    assert "PUB socket" in error["message"]
+    assert rig.books.totals().received == 0
+    wrong.close()
+    right = rig.sender(zmq.XPUB)
+    eventually(lambda: bound(right, f"tcp://127.0.0.1:{port}"))
+    greet(right)
+    right.send_multipart(frame(0))
+    assert rig.take().number == 0
+
+
+def test_scanner_at_a_bound_port_is_reported_and_the_stream_goes_on(rig: Rig) -> None:
+    ingest = rig.ingest(endpoint="tcp://127.0.0.1:*", socket="pull", attach="bind")
+    rig.run(ingest)
+    push = rig.sender(zmq.PUSH)
+    push.connect(ingest.endpoint)
+    push.send_multipart(frame(0))
+    assert rig.take().number == 0
+    with socket.create_connection(("127.0.0.1", int(ingest.endpoint.rpartition(":")[2]))) as scan:
+        scan.sendall(b"GET / HTTP/1.1\r\nHost: microscope\r\n\r\n")
+    eventually(lambda: any(event["kind"] == "error" for event in rig.events))
+    error = next(event for event in rig.events if event["kind"] == "error")
+    assert error["code"] == "handshake_failed"
+    push.send_multipart(frame(1))
+    assert rig.take().number == 1
+
+
 def test_publisher_that_restarts_is_found_again_without_an_error(rig: Rig) -> None:
     first = rig.sender(zmq.XPUB)
     port = first.bind_to_random_port("tcp://127.0.0.1")
@@ -247,17 +290,7 @@ def test_publisher_that_restarts_is_found_again_without_an_error(rig: Rig) -> No
     assert rig.take().number == 0
     first.close()
     second = rig.sender(zmq.XPUB)
-    bound: list[bool] = []
-
-    def bind() -> bool:
-        try:
-            second.bind(f"tcp://127.0.0.1:{port}")
-        except zmq.ZMQError:
-            return False
-        bound.append(True)
-        return True
-
-    eventually(bind)
+    eventually(lambda: bound(second, f"tcp://127.0.0.1:{port}"))
     greet(second)
     second.send_multipart(frame(1))
     second.send_multipart(frame(2))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import msgpack
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from scopeside.errors import DropError, DropReason
+from scopeside.errors import DropError, DropReason, MissingExtraError
 from scopeside.settings import LimitSettings
 from scopeside.wire.arrays import DTYPES, decode_array, decode_payload, encode_array, encode_payload
 
@@ -72,6 +74,28 @@ def test_plain_array_shares_its_memory_with_the_message() -> None:
     data = encode_array(array)["data"]
     array[0, 0] = 0x0102
     assert bytes(data[:2]) == b"\x02\x01"
+
+
+@pytest.mark.parametrize(("codec", "package"), [("zstd", "zstandard"), ("lz4", "lz4.frame")])
+def test_codec_without_its_package_says_what_to_install(
+    codec: Any, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match="pip install"):
+        encode_payload(np.zeros(3, "<u2"), codec)
+    with pytest.raises(DropError, match="pip install") as caught:
+        decode_payload(b"x", shape=(3,), dtype="<u2", codec=codec, limits=LimitSettings())
+    assert caught.value.reason is DropReason.BAD_CODEC
+
+
+def test_wire_needs_only_the_base_install() -> None:
+    absent = ["zstandard", "lz4", "scipy", "torch", "zmq.auth", "cv2", "openvino"]
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent}));"
+        "import scopeside.wire.native, scopeside.wire.results, scopeside.wire.events,"
+        " scopeside.wire.control"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_what_is_no_array_map_has_its_reason() -> None:

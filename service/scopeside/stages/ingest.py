@@ -40,8 +40,14 @@ KEEPALIVE_IDLE_S = 30
 """Silence after which TCP asks whether the sender's machine still exists: one switched off says
 no goodbye, and the socket would wait for it for ever."""
 
+_FAILED_HANDSHAKE = (
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+)
 _WATCHED = (
-    zmq.EVENT_CONNECTED
+    _FAILED_HANDSHAKE
+    | zmq.EVENT_CONNECTED
     | zmq.EVENT_CONNECT_DELAYED
     | zmq.EVENT_CONNECT_RETRIED
     | zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -170,6 +176,12 @@ class Ingest:
             event = recv_monitor_message(self._monitor)["event"]
             if event == zmq.EVENT_DISCONNECTED:
                 self._lost_s = time.monotonic()
+            elif event & _FAILED_HANDSHAKE:
+                self._intake.reports.error(
+                    "handshake_failed",
+                    f"A peer of ingest.endpoint {self._settings.endpoint} did not complete ZeroMQ's"
+                    " handshake: it speaks no ZeroMQ, or only one of the two uses CURVE.",
+                )
             else:
                 self._lost_s = None
                 self._greeted = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -190,7 +202,8 @@ class Ingest:
                 frame=None,
             )
         else:
-            cause = "did not complete ZeroMQ's handshake"
+            cause = f"is no {'PUB' if self._settings.socket == 'sub' else 'PUSH'} socket as"
+            cause += f" ingest.socket = {self._settings.socket} needs, or differs in security.curve"
         self._intake.reports.error(
             "connection_cut",
             f"The connection to ingest.endpoint {endpoint} was cut off, because its sender {cause};"
