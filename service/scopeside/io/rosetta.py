@@ -169,7 +169,8 @@ def _data_sets(
         except Exception as error:  # noqa: BLE001  third-party readers raise anything at all on
             # damaged input; the refusal is reported unless another reader succeeds.
             refusal = _Refusal.of(error)
-        if refusal.module is None:
+            began = not isinstance(error, ModuleNotFoundError)
+        if began:
             # A reader that failed leaves its file open until it is collected; here that is quiet.
             gc.collect()
     return refusal
