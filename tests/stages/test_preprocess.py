@@ -123,9 +123,10 @@ def test_a_series_holds_the_window_of_its_first_frame_with_contrast() -> None:
     second = stage(frame_of(brighter, number=2))
     assert (second.low, second.high) == (first.low, first.high)
     assert second.values_YX.mean() > 0.9
-    dead = stage(frame_of(np.full((48, 70), 3, np.uint16), number=3))
-    assert dead.flat
-    assert not dead.values_YX.any()
+    for constant in (3, 60000):
+        dead = stage(frame_of(np.full((48, 70), constant, np.uint16), number=3))
+        assert dead.flat
+        assert not dead.values_YX.any()
     other = stage(frame_of(brighter, series="b"))
     assert other.low > first.low + 50
 
@@ -166,14 +167,15 @@ def test_a_dark_above_an_unsigned_frame_does_not_wrap() -> None:
 
 
 def test_flat_field_pixels_without_a_use_leave_the_frame_as_it_is() -> None:
-    values = np.array([[8, 8, 8, 8, 8, 4]], np.float32)
-    flat = np.array([[2, 2, 0, -1, np.nan, 2]], np.float32)
+    values = np.array([[8, 16, 8, 8, 8, 8, 4]], np.float32)
+    flat = np.array([[2, 4, 0, -1, np.nan, np.inf, 3]], np.float32)
     stage = Preprocess(PreprocessSettings(low_percentile=0, high_percentile=100), flat_YX=flat)
     image = stage(frame_of(values))
-    np.testing.assert_allclose(image.values_YX, [[1, 1, 1, 1, 1, 0]])
+    # The usable mean is 3, so 8, 16 and 4 become 12, 12 and 4.
+    np.testing.assert_allclose(image.values_YX, [[1, 1, 0.5, 0.5, 0.5, 0.5, 0]])
     assert image.nonfinite_px == 0
-    nothing = Preprocess(PreprocessSettings(), flat_YX=np.zeros((1, 6)))(frame_of(values))
-    assert (nothing.low, nothing.high) == (4.0, 8.0)
+    nothing = Preprocess(PreprocessSettings(), flat_YX=np.zeros((1, 7)))(frame_of(values))
+    assert (nothing.low, nothing.high) == (4.0, 16.0)
 
 
 def test_saturation_is_measured_before_the_dark_is_subtracted() -> None:
@@ -213,14 +215,23 @@ def test_one_hot_pixel_on_an_even_field_leaves_the_frame_flat() -> None:
     assert preprocess(values, **chosen).flat
 
 
+def test_single_electrons_on_an_empty_field_are_not_hot_pixels() -> None:
+    values = np.zeros((60, 60), np.uint8)
+    values[::3, ::3] = 1
+    chosen = {"low_percentile": 0, "high_percentile": 100, "hot_pixel_sigma": 4}
+    np.testing.assert_array_equal(preprocess(values, **chosen).values_YX, values)
+
+
 def test_hot_pixel_correction_leaves_pixels_that_are_not_finite_to_be_counted() -> None:
     values = texture().astype(np.float32)
-    values[5:9, 5:9] = np.nan
+    values[:, 50:] += 5000  # bright, where the frame's median is dark
+    values[5:9, 5:9] = values[30, 60] = np.nan
     values[20, 20] = 1e6
     image = preprocess(values, low_percentile=0, high_percentile=100, hot_pixel_sigma=8)
-    assert image.nonfinite_px == 16
-    assert image.high < 1000
+    assert image.nonfinite_px == 17
+    assert image.high < 6000
     assert not image.values_YX[5:9, 5:9].any()
+    assert image.values_YX[30, 60] == 0
 
 
 def test_clahe_evens_out_a_gradient_and_keeps_the_order_of_neighbours() -> None:
