@@ -145,13 +145,13 @@ def _per_frame(outcome: Outcome) -> Iterator[dict[str, Any]]:
 
 def _tracks(outcome: Outcome) -> Iterator[Track]:
     gathering = outcome.gathering
+    figures = gathering.figures
     for id_, title in sorted(gathering.titles.items()):
-        present = [one for one in gathering.figures if id_ in one.fractions]
         yield Track(
             title=title,
             color=gathering.colors[id_],
-            frames=[one.frame for one in present],
-            fractions=[one.fractions[id_] for one in present],
+            frames=[one.frame for one in figures],
+            fractions=[one.fractions.get(id_, 0.0) for one in figures],
         )
 
 

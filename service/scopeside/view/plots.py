@@ -22,7 +22,7 @@ DPI = 150
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """One community through the run: its fraction in the frames where it was present."""
+    """One community through the run; `fractions` is 0 in frames without it."""
 
     title: str
     color: Color
