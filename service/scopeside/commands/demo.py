@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scopeside import configuration
-from scopeside.errors import ConfigError, ServiceError
+from scopeside.errors import ConfigError, MissingExtraError, ServiceError
 
 if TYPE_CHECKING:
     from scopeside.demo.rehearsal import Outcome, Plan
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 FRAMES = 60
 RATE_HZ = 2.0
 """What a two-core machine keeps up with while it also simulates."""
+
+ENGINE = ("torch", "scipy", "PIL", "matplotlib", "rich")
+"""Modules of the `cpu` extra that the three processes cannot do without."""
 
 RECEIVER_WAIT_S = 60.0
 """How long the source waits for the service and the demo to subscribe."""
@@ -49,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo; raises ServiceError when nothing was segmented or the books do not balance."""
+    _require_engine()
     from scopeside.demo.rehearsal import rehearse
     from scopeside.demo.report import write_files
 
@@ -60,6 +65,16 @@ def run(args: argparse.Namespace) -> int:
     if problems:
         raise ServiceError(" ".join(problems))
     return 0
+
+
+def _require_engine() -> None:
+    """Say what is missing before anything is started, not after the first result."""
+    missing = [package for package in ENGINE if find_spec(package) is None]
+    if missing:
+        raise MissingExtraError(
+            f"`scopeside demo` needs packages that are not installed ({', '.join(missing)}): "
+            "run `pip install 'scopeside[cpu]'`."
+        )
 
 
 def _plan(args: argparse.Namespace) -> Plan:
