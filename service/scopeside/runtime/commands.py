@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scopeside import __version__
@@ -16,7 +16,10 @@ from scopeside.wire.results import accounting_map
 
 
 class ServiceCommands:
-    """The commands of the wire contract; the control thread alone calls them."""
+    """The commands of the wire contract; the control thread alone calls them.
+
+    `announce` tells everybody of a change of state at once, before the next heartbeat is due.
+    """
 
     def __init__(
         self,
@@ -24,12 +27,14 @@ class ServiceCommands:
         lifecycle: Lifecycle,
         intake: Intake,
         pulse: Pulse,
+        announce: Callable[[], None],
     ) -> None:
         self._settings = configuration.settings
         self._sources = dict(configuration.sources)
         self._lifecycle = lifecycle
         self._intake = intake
         self._pulse = pulse
+        self._announce = announce
         self._compute: Compute | None = None
 
     def attach(self, compute: Compute) -> None:
@@ -78,11 +83,13 @@ class ServiceCommands:
     def pause(self) -> dict[str, Any]:
         self._lifecycle.enter(State.PAUSED)
         self._intake.pause()
+        self._announce()
         return {"state": self._lifecycle.state.value}
 
     def resume(self) -> dict[str, Any]:
         self._lifecycle.enter(State.READY)
         self._intake.resume()
+        self._announce()
         return {"state": self._lifecycle.state.value}
 
     def drain(self) -> dict[str, Any]:

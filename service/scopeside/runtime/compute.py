@@ -92,14 +92,20 @@ class Compute:
             self._frame(frame)
             self._current = None
 
-    def give_up(self) -> Frame | None:
-        """Take the frame being computed away from this thread, which then discards its result.
+    def give_up(self) -> list[Frame]:
+        """Take from this thread the frame it computes (its result will be discarded) and all
+        that wait.
 
-        For a service that stops while a frame outlasts every bound: its caller counts it.
+        For a service that stops while a frame outlasts every bound: its caller counts them.
         """
         with self._current_lock:
             frame, self._current = self._current, None
-            return frame
+        left = [] if frame is None else [frame]
+        while True:
+            try:
+                left.append(self._frames.get(timeout_s=0.0))
+            except (TimeoutError, EndOfChannelError):
+                return left
 
     def _frame(self, frame: Frame) -> None:
         if self.abandon.is_set():

@@ -47,7 +47,10 @@ class Pulse:
     def beat(self) -> Event:
         """Return this moment's heartbeat."""
         totals = self._books.totals()
-        self._counts.append((time.monotonic(), totals.segmented))
+        now_s = time.monotonic()
+        # A beat between two that are due (a change of state) must not shorten the rate's window.
+        if now_s - self._counts[-1][0] >= INTERVAL_S / 2:
+            self._counts.append((now_s, totals.segmented))
         return heartbeat(
             state=self._lifecycle.state.value,
             uptime_s=self._lifecycle.uptime_s,

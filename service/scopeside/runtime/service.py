@@ -89,7 +89,7 @@ class Service:
             )
             self._pulse = Pulse(self._lifecycle, self._books, self._frames)
             self._commands = ServiceCommands(
-                configuration, self._lifecycle, self._intake, self._pulse
+                configuration, self._lifecycle, self._intake, self._pulse, self._beat
             )
             self._control = ControlServer(
                 settings.control.endpoint,
@@ -117,7 +117,7 @@ class Service:
         finally:
             self._intake.finish()
             self._lifecycle.enter(State.STOPPED)
-            self._outputs.emit(self._pulse.beat())
+            self._beat()
             self._stop_control.set()
             control.join(GRACE_S)
             self._outputs.close()
@@ -191,7 +191,7 @@ class Service:
             | compute.describe(),
         )
         while not self._lifecycle.stop_requested.wait(self._pulse.next_s()):
-            self._outputs.emit(self._pulse.beat())
+            self._beat()
             self._intake.settle()
         self._drain(ingesting, computing, publishing, compute)
 
@@ -200,7 +200,7 @@ class Service:
     ) -> None:
         """Finish what was received, within `service.drain_s`; count what had to be given up."""
         self._lifecycle.enter(State.DRAINING)
-        self._outputs.emit(self._pulse.beat())
+        self._beat()
         self._stop_ingest.set()
         ingesting.join(GRACE_S)
         self._frames.close()
@@ -208,10 +208,14 @@ class Service:
         if computing.is_alive():
             compute.abandon.set()
             computing.join(GRACE_S)
-        if computing.is_alive() and (frame := compute.give_up()) is not None:
-            self._drop(frame, DropReason.DEADLINE, "The service stopped while computing it.")
+        if computing.is_alive():
+            for frame in compute.give_up():
+                self._drop(frame, DropReason.DEADLINE, "The service stopped before it was done.")
         self._segmentations.close()
         publishing.join(GRACE_S)
+
+    def _beat(self) -> None:
+        self._outputs.emit(self._pulse.beat())
 
     def _drop(self, frame: Frame, reason: DropReason, message: str) -> Accounting:
         accounting = self._intake.drop(frame, reason, message)

@@ -1,0 +1,346 @@
+"""The whole service in this process: real sockets, no encoder."""
+
+import gc
+import threading
+import time
+
+import msgpack
+import numpy as np
+import psutil
+import pytest
+import zmq
+from live import ANSWER_S, SMALL, ipc_endpoints, plain_requester, running, two_phases
+
+
+from scopeside.configuration import load_settings
+from scopeside.errors import EndpointError, ServiceError
+from scopeside.runtime.service import Service
+from scopeside.stages.embed.null import NullEmbedder
+from scopeside.testing.fakes import FaultyEmbedder, GatedEmbedder
+
+LOSSLESS = ["ingest.socket=pull"]
+WARM_UP_FRAMES = 2
+
+
+@pytest.fixture
+def endpoints(tmp_path):
+    return ipc_endpoints(tmp_path)
+
+
+def collect(service, count):
+    results = [service.results.receive(ANSWER_S) for _ in range(count)]
+    assert None not in results
+    return results
+
+
+def wait_for_event(service, kind, **fields):
+    until_s = time.monotonic() + ANSWER_S
+    while time.monotonic() < until_s:
+        event = service.events.receive(ANSWER_S)
+        if event and event["kind"] == kind and fields.items() <= event.items():
+            return event
+    raise AssertionError(f"no {kind} event with {fields}")
+
+
+def push(service, images, *, series="s", end=True):
+    with service.publisher(socket="push") as publisher:
+        publisher.start(series)
+        for number, image in enumerate(images):
+            publisher.frame(image, number=number)
+        if end:
+            publisher.end()
+
+
+def test_every_frame_of_a_lossless_series_comes_back_in_order(endpoints):
+    images = [two_phases(split=16 + 2 * n, seed=n) for n in range(12)]
+    with running(endpoints, sets=LOSSLESS) as service:
+        push(service, images)
+        results = collect(service, 12)
+        assert [result.frame for result in results] == list(range(12))
+        last = results[-1]
+        assert last.labels_YX.shape == (96, 64)
+        assert last.labels_YX.min() >= 1
+        assert last.accounting.balances
+        ended = wait_for_event(service, "series", event="ended")
+    books = ended["accounting"]
+    assert (books["received"], books["segmented"], books["missing"]) == (12, 12, 0)
+    assert service.exit_codes == [0]
+
+
+def test_the_same_frames_give_the_same_bits_whatever_the_timing(tmp_path):
+    images = [two_phases(split=16 + 3 * n, seed=n) for n in range(10)]
+    seen = []
+    for run, pause_s in enumerate((0.0, 0.02)):
+        folder = tmp_path / str(run)
+        folder.mkdir()
+        with running(ipc_endpoints(folder), sets=LOSSLESS) as service:
+            with service.publisher(socket="push") as publisher:
+                publisher.start("s")
+                for number, image in enumerate(images):
+                    publisher.frame(image, number=number)
+                    time.sleep(pause_s)
+            seen.append(collect(service, 10))
+    for one, other in zip(*seen, strict=True):
+        assert one.labels_YX.tobytes() == other.labels_YX.tobytes()
+        assert one.confidence_YX.tobytes() == other.confidence_YX.tobytes()
+        assert one.raw["communities"] == other.raw["communities"]
+        assert one.raw["graph"] == other.raw["graph"]
+
+
+def test_a_newer_frame_replaces_one_that_waits_and_is_counted(endpoints):
+    embedder = GatedEmbedder(NullEmbedder())
+    with running(endpoints, embedder=embedder) as service:
+        embedder.gate.clear()
+        embedder.entered.clear()
+        with service.publisher() as publisher:
+            publisher.wait_for_subscriber(ANSWER_S)
+            publisher.start("s")
+            publisher.frame(two_phases(), number=0)
+            assert embedder.entered.wait(ANSWER_S)
+            for number in range(1, 6):
+                publisher.frame(two_phases(), number=number)
+            while service.status()["totals"]["received"] < 6:
+                time.sleep(0.01)
+            embedder.gate.set()
+            results = collect(service, 2)
+        assert [result.frame for result in results] == [0, 5]
+        assert results[-1].accounting.dropped == {"overload": 4}
+        assert results[-1].accounting.balances
+        assert wait_for_event(service, "drop", reason="overload")["series"] == "s"
+
+
+def test_a_frame_past_its_deadline_is_dropped_before_compute(endpoints):
+    embedder = GatedEmbedder(NullEmbedder())
+    sets = ["ingest.policy=deadline", "ingest.deadline_s=0.3"]
+    with running(endpoints, sets=sets, embedder=embedder) as service:
+        embedder.gate.clear()
+        embedder.entered.clear()
+        with service.publisher() as publisher:
+            publisher.wait_for_subscriber(ANSWER_S)
+            publisher.start("s")
+            publisher.frame(two_phases(), number=0)
+            assert embedder.entered.wait(ANSWER_S)
+            publisher.frame(two_phases(), number=1)
+            while service.status()["totals"]["received"] < 2:
+                time.sleep(0.01)
+            time.sleep(0.4)
+            embedder.gate.set()
+            wait_for_event(service, "drop", reason="deadline")
+        totals = service.status()["totals"]
+    assert totals["segmented"] == 1
+    assert totals["dropped"] == {"deadline": 1}
+
+
+def test_a_frame_that_breaks_the_computation_costs_itself_alone(endpoints):
+    embedder = FaultyEmbedder(NullEmbedder(), fail_on={WARM_UP_FRAMES + 1})
+    with running(endpoints, sets=LOSSLESS, embedder=embedder) as service:
+        push(service, [two_phases(seed=n) for n in range(3)])
+        results = collect(service, 2)
+        event = wait_for_event(service, "drop", reason="compute")
+    assert [result.frame for result in results] == [0, 2]
+    assert results[-1].accounting.dropped == {"compute": 1}
+    assert "was to fail" in event["message"]
+
+
+def test_a_subscriber_slower_than_the_stream_slows_nobody(endpoints):
+    slow = zmq.Context.instance().socket(zmq.SUB)
+    slow.rcvhwm = 1
+    slow.subscribe(b"")
+    slow.connect(endpoints.results)
+    try:
+        with running(endpoints, sets=[*LOSSLESS, "publish.hwm_messages=2"]) as service:
+            push(service, [two_phases(seed=n % 3) for n in range(60)])
+            ended = wait_for_event(service, "series", event="ended")
+        assert ended["accounting"]["segmented"] == 60
+    finally:
+        slow.close(linger=0)
+
+
+def test_a_new_frame_shape_plans_once_and_says_so(endpoints):
+    with running(endpoints, sets=LOSSLESS) as service:
+        before = service.status()["replans"]
+        push(service, [two_phases((64, 128)), two_phases((64, 128)), two_phases()])
+        results = collect(service, 3)
+        assert service.status()["replans"] == before + 1
+    assert [result.raw["replanned"] for result in results] == [True, False, False]
+    assert [result.labels_YX.shape for result in results] == [(64, 128), (64, 128), (96, 64)]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((1, 1), "|u1"),
+        np.full((50, 70), 7, "<u2"),
+        np.full((40, 40), np.nan, "<f4"),
+        np.full((33, 65), 65535, "<u2"),
+        two_phases((97, 65)).astype(">u2"),
+        two_phases((31, 200)).astype(">f4"),
+    ],
+    ids=["one pixel", "constant", "all NaN", "saturated", "big-endian", "thinner than a chip"],
+)
+def test_odd_frames_are_labelled_in_every_pixel(endpoints, image):
+    with running(endpoints, sets=LOSSLESS) as service:
+        push(service, [image])
+        (result,) = collect(service, 1)
+    assert result.labels_YX.shape == image.shape
+    assert result.labels_YX.min() >= 1
+    if len(np.unique(image)) == 1:
+        assert len(result.communities) == 1
+        assert result.raw["quality"]["flat"]
+
+
+def test_pause_holds_a_lossless_sender_and_resume_loses_nothing(endpoints):
+    with running(endpoints, sets=LOSSLESS) as service:
+        assert service.control.call("pause")["state"] == "paused"
+        push(service, [two_phases(seed=n) for n in range(3)])
+        assert service.results.receive(0.3) is None
+        assert service.control.call("resume")["state"] == "ready"
+        assert [result.frame for result in collect(service, 3)] == [0, 1, 2]
+
+
+def test_live_settings_change_and_others_are_refused_by_name(endpoints):
+    with running(endpoints, sets=LOSSLESS) as service:
+        before = service.control.call("config")
+        service.control.call("set", values={"graph.resolution": 0.4})
+        push(service, [two_phases()])
+        (result,) = collect(service, 1)
+        assert result.graph["resolution"] == 0.4
+        assert result.provenance["config"] != before["hash"]
+        for values, word in [
+            ({"chips.size_px": 48}, "chips.size_px"),
+            ({"graph.resolutoin": 1}, "graph.resolution"),
+            ({"graph.resolution": -1.0}, "graph.resolution"),
+        ]:
+            with pytest.raises(ServiceError, match=word):
+                service.control.call("set", values=values)
+        assert service.control.call("config")["config"]["graph"]["resolution"] == 0.4
+
+
+def test_reset_forgets_names(endpoints):
+    with running(endpoints, sets=LOSSLESS) as service:
+        with service.publisher(socket="push") as publisher:
+            publisher.start("s")
+            publisher.frame(two_phases(), number=0)
+            (first,) = collect(service, 1)
+            id_ = first.communities[0].id
+            service.control.call("name", community=id_, name="amorphous")
+            publisher.frame(two_phases(seed=1), number=1)
+            (named,) = collect(service, 1)
+            service.control.call("reset")
+            publisher.frame(two_phases(seed=2), number=2)
+            (forgotten,) = collect(service, 1)
+    assert "amorphous" in [one.name for one in named.communities]
+    assert {one.name for one in forgotten.communities} == {None}
+
+
+def test_the_clock_command_brackets_the_service_time(endpoints):
+    with running(endpoints), plain_requester(endpoints.control) as ask:
+        t0_ns = time.time_ns()
+        reply = ask({"v": 1, "id": "x", "cmd": "clock", "t0_ns": t0_ns})
+        t3_ns = time.time_ns()
+    assert reply["ok"]
+    assert reply["t0_ns"] == t0_ns
+    assert t0_ns <= reply["t1_ns"] <= reply["t2_ns"] <= t3_ns
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (b"", "bad_request"),
+        (b"\xc1", "bad_request"),
+        (msgpack.packb([1, 2]), "bad_request"),
+        (msgpack.packb({"v": 2, "id": 1, "cmd": "ping"}), "bad_version"),
+        (msgpack.packb({"v": 1, "id": 1, "cmd": "explode"}), "unknown_command"),
+        (msgpack.packb({"v": 1, "id": 1, "cmd": "clock"}), "bad_request"),
+        (msgpack.packb({"v": 1, "id": 1, "cmd": "set", "values": {"nope": 1}}), "bad_value"),
+        (msgpack.packb({"v": 1, "id": 1, "cmd": "reference"}), "not_available"),
+    ],
+)
+def test_a_bad_request_is_answered_and_the_next_one_too(endpoints, request_, code):
+    context = zmq.Context()
+    requester = context.socket(zmq.REQ)
+    requester.linger = 0
+    with running(endpoints):
+        requester.connect(endpoints.control)
+        requester.send(request_)
+        reply = msgpack.unpackb(requester.recv())
+        assert not reply["ok"]
+        assert reply["error"]["code"] == code
+        requester.send(msgpack.packb({"v": 1, "id": 7, "cmd": "ping"}))
+        assert msgpack.unpackb(requester.recv()) == {"v": 1, "id": 7, "ok": True}
+    requester.close()
+    context.term()
+
+
+def test_heartbeats_come_with_state_and_totals(endpoints):
+    with running(endpoints) as service:
+        beat = wait_for_event(service, "heartbeat", state="ready")
+    assert beat["totals"]["received"] == 0
+    assert beat["uptime_s"] > 0
+
+
+def test_drain_finishes_what_was_received(endpoints):
+    embedder = GatedEmbedder(NullEmbedder())
+    with running(endpoints, sets=LOSSLESS, embedder=embedder) as service:
+        embedder.gate.clear()
+        push(service, [two_phases(seed=n) for n in range(4)], end=False)
+        while service.status()["totals"]["received"] < 4:
+            time.sleep(0.01)
+        assert service.control.call("drain")["state"] == "draining"
+        embedder.gate.set()
+        assert [result.frame for result in collect(service, 4)] == [0, 1, 2, 3]
+        ended = wait_for_event(service, "series", event="ended")
+    assert ended["accounting"]["segmented"] == 4
+    assert ended["accounting"]["in_flight"] == 0
+    assert service.exit_codes == [0]
+
+
+def test_a_frame_that_never_ends_cannot_hold_up_the_stop(endpoints):
+    embedder = GatedEmbedder(NullEmbedder())
+    sets = [*LOSSLESS, "service.drain_s=0.1"]
+    with running(endpoints, sets=sets, embedder=embedder) as service:
+        embedder.gate.clear()
+        embedder.entered.clear()
+        push(service, [two_phases(seed=n) for n in range(3)], end=False)
+        assert embedder.entered.wait(ANSWER_S)
+        while service.status()["totals"]["received"] < 3:
+            time.sleep(0.01)
+        service.stop()
+        embedder.gate.set()
+        ended = wait_for_event(service, "series", event="ended")
+    books = ended["accounting"]
+    assert (books["received"], books["segmented"], books["in_flight"]) == (3, 0, 0)
+    assert books["dropped"] == {"deadline": 3}
+
+
+def test_a_port_in_use_is_one_sentence_that_names_the_setting(endpoints, tmp_path):
+    with running(endpoints):
+        (tmp_path / "other").mkdir()
+        other = ipc_endpoints(tmp_path / "other")
+        sets = [*SMALL, *other.sets(), f"publish.results={endpoints.results}"]
+        # An ipc path can be bound over; a TCP port cannot.
+        port = zmq.Context.instance().socket(zmq.PUB)
+        number = port.bind_to_random_port("tcp://127.0.0.1")
+        sets[-1] = f"publish.results=tcp://127.0.0.1:{number}"
+        try:
+            with pytest.raises(EndpointError, match=r"publish\.results = tcp://.* cannot be bound"):
+                Service(load_settings(sets=sets))
+        finally:
+            port.close(linger=0)
+
+
+def test_twenty_services_one_after_another_leave_nothing_behind(tmp_path):
+    process = psutil.Process()
+    with running(ipc_endpoints(tmp_path), sets=LOSSLESS) as service:
+        push(service, [two_phases()])
+        collect(service, 1)
+    gc.collect()
+    threads, files = set(threading.enumerate()), process.num_fds()
+    for _ in range(20):
+        with running(ipc_endpoints(tmp_path), sets=LOSSLESS) as service:
+            push(service, [two_phases()])
+            collect(service, 1)
+    gc.collect()
+    assert set(threading.enumerate()) <= threads
+    assert process.num_fds() <= files + 2
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
