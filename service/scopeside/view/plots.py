@@ -125,6 +125,13 @@ def latency_plot(
     over_time.legend(
         loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=8, frameon=False
     )
+    _stage_bars(by_stage, stages)
+    figure.suptitle("Latency in total and per stage")
+    _tidy(over_time, by_stage)
+    return figure
+
+
+def _stage_bars(by_stage: Axes, stages: Mapping[str, Percentiles]) -> None:
     names = list(stages)
     p50_ms = [1e3 * stages[name].p50_s for name in names]
     rest_ms = [1e3 * (stages[name].p95_s - stages[name].p50_s) for name in names]
@@ -141,9 +148,6 @@ def latency_plot(
     by_stage.margins(x=0.15)
     by_stage.invert_yaxis()
     by_stage.set_xlabel("median, line to p95 [ms]")
-    figure.suptitle("Latency in total and per stage")
-    _tidy(over_time, by_stage)
-    return figure
 
 
 def save_plot(path: Path, figure: Figure) -> None:
