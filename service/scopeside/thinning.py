@@ -5,8 +5,6 @@ Shape suffixes: E directed edges.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,10 +43,6 @@ class Thinning:
             neighbours_E=self._graph.neighbours_E[kept_E],
             weights_E=None if weights_E is None else weights_E[kept_E],
         )
-
-    def draws(self, count: int, *, share: float) -> Iterator[Graph]:
-        """Yield the draws from 0 to `count` - 1."""
-        return (self.draw(number, share=share) for number in range(count))
 
 
 def _word(number: int) -> np.uint64:

@@ -17,7 +17,7 @@ from hostile_wire import CASES
 from scopeside.errors import EndpointError
 from scopeside.messages import Channel as Detector
 from scopeside.messages import Frame
-from scopeside.runtime.channels import Channel
+from scopeside.channels import Channel
 from scopeside.settings import IngestSettings, LimitSettings
 from scopeside.stages.books import Books
 from scopeside.stages.ingest import Ingest, is_local

@@ -12,7 +12,7 @@ from hostile_wire import CASES, START
 from scopeside.errors import DropReason
 from scopeside.messages import Channel as Detector
 from scopeside.messages import Frame
-from scopeside.runtime.channels import Channel, Policy
+from scopeside.channels import Channel, Policy
 from scopeside.settings import LimitSettings
 from scopeside.stages.books import Books
 from scopeside.stages.intake import Intake

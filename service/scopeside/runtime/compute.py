@@ -12,7 +12,7 @@ from scopeside.errors import DropError, DropReason
 from scopeside.messages import Frame, Segmentation
 from scopeside.pipeline import Pipeline
 from scopeside.ports import ResultSink
-from scopeside.runtime.channels import Channel, EndOfChannelError
+from scopeside.channels import Channel, EndOfChannelError
 from scopeside.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Any
 
 from scopeside.messages import Frame
-from scopeside.runtime.channels import Channel
+from scopeside.channels import Channel
 from scopeside.runtime.lifecycle import Lifecycle
 from scopeside.stages.books import Books
 from scopeside.wire.events import Event, heartbeat

@@ -23,7 +23,7 @@ from scopeside.configuration import Configuration
 from scopeside.errors import DropReason, ServiceError
 from scopeside.messages import Accounting, Frame, Segmentation
 from scopeside.ports import Embedder
-from scopeside.runtime.channels import Channel
+from scopeside.channels import Channel
 from scopeside.runtime.commands import ServiceCommands
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.control import ControlServer

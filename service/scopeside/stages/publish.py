@@ -15,7 +15,7 @@ import zmq
 
 from scopeside.errors import EndpointError
 from scopeside.messages import Accounting, Segmentation
-from scopeside.runtime.channels import Channel, EndOfChannelError
+from scopeside.channels import Channel, EndOfChannelError
 from scopeside.settings import PublishSettings
 from scopeside.wire.events import community, encode_event
 from scopeside.wire.results import encode_segmentation

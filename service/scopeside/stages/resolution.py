@@ -9,7 +9,6 @@ Shape suffixes: N chips; R rungs of the ladder.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -33,13 +32,7 @@ TOLERANCE = 0.04
 MEMORY = 0.3
 """Weight of the newest probe in a rung's running mean."""
 PATIENCE = 3
-"""Probes in a row that must prefer another rung before it is taken."""
-
-
-class _Probe(NamedTuple):
-    agreement: float
-    split: float
-    """Share of the partitions that had more than one community."""
+"""Frames in a row that must prefer another rung before it is taken."""
 
 
 class CommunityFinder:
@@ -47,13 +40,14 @@ class CommunityFinder:
 
     With `graph.resolution = "auto"` the first graph after a `reset` is surveyed over the whole
     ladder. Every later one is partitioned at the rung in force, and one rung is probed: the one
-    in force by turns with another. Another rung is taken when `PATIENCE` probes in a row prefer
-    it. The choice depends on the sequence of graphs alone, never on time.
+    in force by turns with its neighbours on the ladder. A neighbour is taken when `PATIENCE`
+    frames in a row prefer it. The choice depends on the sequence of graphs alone, never on time.
 
     Of the rungs that are as stable as the best (within `TOLERANCE`) the finest wins, since a
     coarse rung is stable by joining what differs. A single community is stable whatever the
-    frame holds, so it never counts as evidence. Where no split reaches `STABLE` the coarsest
-    rung is taken (one community, as a rule) and the low stability is published with it.
+    frame holds, so it is no evidence. Where nothing reaches `STABLE` on the first frame, the
+    coarsest rung is taken (one community, as a rule); later the rung in force stays, and the
+    stability published with the partition says how little it means.
     """
 
     def __init__(self, clusterer: Clusterer, settings: Settings) -> None:
@@ -62,33 +56,33 @@ class CommunityFinder:
         self.reset()
 
     def apply(self, settings: Settings) -> None:
-        """Take changed settings for the next frame; a change to `auto` begins with a survey."""
+        """Take changed settings for the next frame; other graphs are surveyed anew."""
         if settings.graph != self._settings.graph:
             self.reset()
         self._settings = settings
 
     def reset(self) -> None:
         """Forget what has been learnt of the series; the next frame is surveyed."""
-        self._agreement_R = np.zeros(len(LADDER))
-        self._split_R = np.zeros(len(LADDER))
+        self._evidence_R = np.zeros(len(LADDER))
+        self._stability_R = np.zeros(len(LADDER))
         self._rung: int | None = None
         self._probes = 0
         self._dissent = 0
 
     def find(self, graph: Graph) -> Partition:
-        """Partition one graph."""
+        """Partition one graph; `stability` is None where the resolution is given as a number."""
         resolution = self._settings.graph.resolution
         if resolution != "auto":
             return self._partition(graph, resolution)
         if graph.edges == 0:
-            # Nothing to thin: what such a frame says of the series is nothing.
+            # Nothing to thin: such a frame says nothing of the series.
             return self._partition(graph, LADDER[self._rung or 0])
         if self._rung is None:
             return self._survey(graph)
-        rung = self._rung
-        partition = self._partition(graph, LADDER[rung])
-        self._probe_next(graph, partition)
-        return replace(partition, stability=float(self._agreement_R[rung]))
+        partition = self._partition(graph, LADDER[self._rung])
+        answer = replace(partition, stability=float(self._stability_R[self._rung]))
+        self._probe_next(graph, partition, self._rung)
+        return answer
 
     def _partition(self, graph: Graph, resolution: float) -> Partition:
         seed = self._settings.communities.seed
@@ -96,47 +90,50 @@ class CommunityFinder:
 
     def _survey(self, graph: Graph) -> Partition:
         """Judge every rung on this graph and return the partition of the one chosen."""
-        thinned = list(self._thinning(graph).draws(SURVEY_DRAWS, share=THINNED_SHARE))
+        thinning = Thinning(graph, seed=self._settings.communities.seed)
+        thinned = [thinning.draw(number, share=THINNED_SHARE) for number in range(SURVEY_DRAWS)]
         partitions = [self._partition(graph, resolution) for resolution in LADDER]
         for rung, partition in enumerate(partitions):
             probes = [self._probe(partition, draw) for draw in thinned]
-            self._agreement_R[rung], self._split_R[rung] = np.mean(probes, axis=0)
-        self._rung = self._preferred()
-        return replace(partitions[self._rung], stability=float(self._agreement_R[self._rung]))
+            self._stability_R[rung], self._evidence_R[rung] = np.mean(probes, axis=0)
+        chosen = self._preferred(range(len(LADDER)), otherwise=0)
+        self._rung = chosen
+        return replace(partitions[chosen], stability=float(self._stability_R[chosen]))
 
-    def _probe_next(self, graph: Graph, partition: Partition) -> None:
-        """Probe the rung in force, or on every second frame the next of the others."""
-        in_force = self._rung or 0
-        turn, other = divmod(self._probes, 2)
-        self._probes += 1
-        rung = in_force
-        if other:
-            rung = (in_force + 1 + turn % (len(LADDER) - 1)) % len(LADDER)
+    def _probe_next(self, graph: Graph, partition: Partition, in_force: int) -> None:
+        """Probe one rung and take a neighbour once it has been preferred for long enough."""
+        near = range(max(in_force - 1, 0), min(in_force + 2, len(LADDER)))
+        others = [rung for rung in near if rung != in_force]
+        turn, elsewhere = divmod(self._probes, 2)
+        rung = others[turn % len(others)] if elsewhere else in_force
+        if elsewhere:
             partition = self._partition(graph, LADDER[rung])
-        draw = self._thinning(graph).draw(self._probes, share=THINNED_SHARE)
-        probe = self._probe(partition, draw)
-        self._agreement_R[rung] += MEMORY * (probe.agreement - self._agreement_R[rung])
-        self._split_R[rung] += MEMORY * (probe.split - self._split_R[rung])
-        preferred = self._preferred()
+        thinning = Thinning(graph, seed=self._settings.communities.seed)
+        stability, evidence = self._probe(
+            partition, thinning.draw(self._probes, share=THINNED_SHARE)
+        )
+        self._probes += 1
+        self._stability_R[rung] += MEMORY * (stability - self._stability_R[rung])
+        self._evidence_R[rung] += MEMORY * (evidence - self._evidence_R[rung])
+        preferred = self._preferred(near, otherwise=in_force)
         self._dissent = 0 if preferred == in_force else self._dissent + 1
         if self._dissent >= PATIENCE:
             self._rung, self._dissent = preferred, 0
 
-    def _probe(self, partition: Partition, thinned: Graph) -> _Probe:
+    def _probe(self, partition: Partition, thinned: Graph) -> tuple[float, float]:
+        """Return the agreement with the thinned graph's partition, and what it is evidence of.
+
+        Where one of the two is a single community there is no split to be sure of.
+        """
         other = self._partition(thinned, partition.resolution)
-        counts = (partition.communities, other.communities)
-        return _Probe(
-            agreement=adjusted_rand(partition.labels_N, other.labels_N),
-            split=float(np.mean([count > 1 for count in counts])),
-        )
+        agreement = adjusted_rand(partition.labels_N, other.labels_N)
+        split = min(partition.communities, other.communities) > 1
+        return agreement, agreement if split else 0.0
 
-    def _preferred(self) -> int:
-        """The finest of the stable rungs that split; the coarsest where none is stable."""
-        evidence_R = np.where(self._split_R > 0.5, self._agreement_R, 0.0)
-        best = evidence_R.max()
+    def _preferred(self, rungs: range, *, otherwise: int) -> int:
+        """The finest of the rungs as stable as the best; `otherwise` where none is stable."""
+        evidence = self._evidence_R[rungs.start : rungs.stop]
+        best = evidence.max()
         if best < STABLE:
-            return 0
-        return int(np.flatnonzero(evidence_R >= best - TOLERANCE)[-1])
-
-    def _thinning(self, graph: Graph) -> Thinning:
-        return Thinning(graph, seed=self._settings.communities.seed)
+            return otherwise
+        return rungs.start + int(np.flatnonzero(evidence >= best - TOLERANCE)[-1])

@@ -89,8 +89,7 @@ class IdentityTracker:
         """
         self._frame += 1
         looks = prototypes_of(embeddings_ND, partition.labels_N)
-        id_K = self._claimed(looks, partition, grid)
-        self._share(looks, id_K)
+        id_K = self._recognised(looks, partition, grid)
         self._learn(looks, id_K)
         self._bear(looks, id_K)
         self._lend(looks, id_K)
@@ -108,22 +107,24 @@ class IdentityTracker:
             vanished=vanished,
         )
 
-    def _claimed(self, looks: Prototypes, partition: Partition, grid: ChipGrid) -> Int64:
-        """Let at most one community claim each known identity; NOBODY for the rest."""
-        from scipy.optimize import linear_sum_assignment
-
+    def _recognised(self, looks: Prototypes, partition: Partition, grid: ChipGrid) -> Int64:
+        """Return the known identity of each community, NOBODY where there is none."""
         id_K = np.full(len(looks), NOBODY, dtype=np.int64)
         if len(self._gallery) == 0:
             return id_K
-        overlap_KJ = self._overlap(partition, grid)
-        reach_KJ = REACH * (1.0 + OVERLAP_REACH * overlap_KJ)
+        ids_J = self._gallery.ids_J
         distance_KJ = distances(looks, self._gallery.prototypes())
-        likeness_KJ = np.where(
-            distance_KJ <= reach_KJ, 1.0 - distance_KJ / reach_KJ + overlap_KJ, 0.0
-        )
-        rows, columns = linear_sum_assignment(likeness_KJ, maximize=True)
-        within = distance_KJ[rows, columns] <= reach_KJ[rows, columns]
-        id_K[rows[within]] = self._gallery.ids_J[columns[within]]
+        nearest_K = distance_KJ.argmin(axis=1)
+        within_K = distance_KJ[np.arange(len(looks)), nearest_K] <= MERGE
+        if self._merge:
+            id_K[within_K] = ids_J[nearest_K[within_K]]
+        rows = np.flatnonzero(id_K == NOBODY)
+        columns = np.flatnonzero(~np.isin(ids_J, id_K))
+        if len(rows) and len(columns):
+            chosen = np.ix_(rows, columns)
+            overlap_KJ = self._overlap(partition, grid)[chosen]
+            row, column = _claims(distance_KJ[chosen], overlap_KJ)
+            id_K[rows[row]] = ids_J[columns[column]]
         return id_K
 
     def _overlap(self, partition: Partition, grid: ChipGrid) -> Float64:
@@ -142,16 +143,6 @@ class IdentityTracker:
         chips_KP = shared_KP.sum(axis=1, keepdims=True) + shared_KP.sum(axis=0) - shared_KP
         overlap_KJ[:, : shared_KP.shape[1]] = agreement * shared_KP / chips_KP
         return overlap_KJ
-
-    def _share(self, looks: Prototypes, id_K: Int64) -> None:
-        """Give communities left over the id of the identity whose spread they lie within."""
-        left = np.flatnonzero(id_K == NOBODY)
-        if not self._merge or len(left) == 0 or len(self._gallery) == 0:
-            return
-        distance_KJ = distances(looks.rows(left), self._gallery.prototypes())
-        nearest_K = distance_KJ.argmin(axis=1)
-        near = distance_KJ[np.arange(len(left)), nearest_K] <= MERGE
-        id_K[left[near]] = self._gallery.ids_J[nearest_K[near]]
 
     def _learn(self, looks: Prototypes, id_K: Int64) -> None:
         """Move the prototypes of the identities recognised towards this frame."""
@@ -200,3 +191,18 @@ class IdentityTracker:
         if len(left):
             distance_KJ = distances(looks.rows(left), self._gallery.prototypes())
             id_K[left] = self._gallery.ids_J[distance_KJ.argmin(axis=1)]
+
+
+def _claims(distance_KJ: Float64, overlap_KJ: Float64) -> tuple[Int64, Int64]:
+    """Pair communities with identities, one to one, for the greatest total likeness.
+
+    A pair must lie within REACH, or farther where the two overlap.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    reach_KJ = REACH * (1.0 + OVERLAP_REACH * overlap_KJ)
+    near_KJ = distance_KJ <= reach_KJ
+    likeness_KJ = np.where(near_KJ, 1.0 - distance_KJ / reach_KJ + overlap_KJ, 0.0)
+    rows, columns = linear_sum_assignment(likeness_KJ, maximize=True)
+    paired = near_KJ[rows, columns]
+    return rows[paired], columns[paired]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scopeside.runtime.channels import (
+from scopeside.channels import (
     Channel,
     ClosedChannelError,
     EndOfChannelError,
