@@ -92,7 +92,7 @@ def _reference_frame(path: Path | None, key: str) -> Array | None:
         return None
     try:
         frames = open_frames(path)
-        mean_YX: Array = np.mean(list(frames.frames()), axis=0, dtype=np.float32)
+        mean_YX: Array = np.stack(list(frames.frames())).mean(axis=0, dtype=np.float32)
         return mean_YX
     except InputFileError as error:
         raise ConfigError(f"{key}: {error}") from None

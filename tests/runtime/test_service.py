@@ -9,9 +9,8 @@ import numpy as np
 import psutil
 import pytest
 import zmq
+
 from live import ANSWER_S, SMALL, ipc_endpoints, plain_requester, running, two_phases
-
-
 from scopeside.configuration import load_settings
 from scopeside.errors import EndpointError, ServiceError
 from scopeside.runtime.service import Service
@@ -217,18 +216,20 @@ def test_live_settings_change_and_others_are_refused_by_name(endpoints):
 
 
 def test_reset_forgets_names(endpoints):
-    with running(endpoints, sets=LOSSLESS) as service:
-        with service.publisher(socket="push") as publisher:
-            publisher.start("s")
-            publisher.frame(two_phases(), number=0)
-            (first,) = collect(service, 1)
-            id_ = first.communities[0].id
-            service.control.call("name", community=id_, name="amorphous")
-            publisher.frame(two_phases(seed=1), number=1)
-            (named,) = collect(service, 1)
-            service.control.call("reset")
-            publisher.frame(two_phases(seed=2), number=2)
-            (forgotten,) = collect(service, 1)
+    with (
+        running(endpoints, sets=LOSSLESS) as service,
+        service.publisher(socket="push") as publisher,
+    ):
+        publisher.start("s")
+        publisher.frame(two_phases(), number=0)
+        (first,) = collect(service, 1)
+        id_ = first.communities[0].id
+        service.control.call("name", community=id_, name="amorphous")
+        publisher.frame(two_phases(seed=1), number=1)
+        (named,) = collect(service, 1)
+        service.control.call("reset")
+        publisher.frame(two_phases(seed=2), number=2)
+        (forgotten,) = collect(service, 1)
     assert "amorphous" in [one.name for one in named.communities]
     assert {one.name for one in forgotten.communities} == {None}
 

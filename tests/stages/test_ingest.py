@@ -14,10 +14,10 @@ import pytest
 import zmq
 
 from hostile_wire import CASES
+from scopeside.channels import Channel
 from scopeside.errors import EndpointError
 from scopeside.messages import Channel as Detector
 from scopeside.messages import Frame
-from scopeside.channels import Channel
 from scopeside.settings import IngestSettings, LimitSettings
 from scopeside.stages.books import Books
 from scopeside.stages.ingest import Ingest, is_local

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostile_wire import CASES, START
+from scopeside.channels import Channel, Policy
 from scopeside.errors import DropReason
 from scopeside.messages import Channel as Detector
 from scopeside.messages import Frame
-from scopeside.channels import Channel, Policy
 from scopeside.settings import LimitSettings
 from scopeside.stages.books import Books
 from scopeside.stages.intake import Intake

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from threading import Event, Lock
 from typing import Any
 
+from scopeside.channels import Channel, EndOfChannelError
 from scopeside.errors import DropError, DropReason
 from scopeside.messages import Frame, Segmentation
 from scopeside.pipeline import Pipeline
 from scopeside.ports import ResultSink
-from scopeside.channels import Channel, EndOfChannelError
 from scopeside.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Compute:
         self._drop = drop
         self._deadline_s = deadline_s
         self._estimate_s = 0.0
-        self._changes: list[Callable[[], None]] = []
+        self._changes: list[Callable[[], object]] = []
         self._changes_lock = Lock()
         self.abandon = Event()
         self._current: Frame | None = None
@@ -151,7 +151,7 @@ class Compute:
             )
         return None
 
-    def _later(self, change: Callable[[], None]) -> None:
+    def _later(self, change: Callable[[], object]) -> None:
         with self._changes_lock:
             self._changes.append(change)
 

@@ -6,8 +6,8 @@ import time
 from collections import deque
 from typing import Any
 
-from scopeside.messages import Frame
 from scopeside.channels import Channel
+from scopeside.messages import Frame
 from scopeside.runtime.lifecycle import Lifecycle
 from scopeside.stages.books import Books
 from scopeside.wire.events import Event, heartbeat

@@ -19,11 +19,11 @@ import zmq
 
 from scopeside import __version__
 from scopeside.assembly import assemble, warm_up
+from scopeside.channels import Channel
 from scopeside.configuration import Configuration
 from scopeside.errors import DropReason, ServiceError
 from scopeside.messages import Accounting, Frame, Segmentation
 from scopeside.ports import Embedder
-from scopeside.channels import Channel
 from scopeside.runtime.commands import ServiceCommands
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.control import ControlServer
