@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import re
 import struct
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,9 @@ _UNREADABLE = (
     struct.error,
 )
 """What `torch.load` raises on damaged bytes; a damaged pickle may ask for nearly anything."""
+
+_FORBIDDEN = re.compile("unsupported (global|class)", re.IGNORECASE)
+"""How torch's weights-only loader says that a pickle names something besides tensors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +106,12 @@ def _safetensors(data: bytes, path: Path) -> Mapping[str, object]:
 
 def _pickled(data: bytes, path: Path) -> Mapping[str, object]:
     try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # torch warns of unusual pickles before it refuses them; the refusal is enough.
+            warnings.simplefilter("ignore")
+            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
-        if isinstance(error, pickle.UnpicklingError) and "eights only" in str(error):
+        if _FORBIDDEN.search(str(error)):
             raise WeightsError(
                 f"The weights file {path} was refused: it holds Python objects besides tensors,"
                 " which could run code when loaded; save its bare state_dict instead."
