@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, cast
 
 from scopeside import __version__
@@ -30,6 +31,8 @@ COMMANDS = {
 
 INTERRUPTED = 130
 
+OWN = ("scopeside", "scopeside_kernels")
+
 
 class Command(Protocol):
     """What a module in `scopeside.commands` offers."""
@@ -44,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         command, args = _parse(arguments)
-        return command.run(args)
+        # Commands import what is heavy only when they run.
+        with _telling_what_to_install(args.command):
+            return command.run(args)
     except FatalError as error:
         sys.stderr.write(f"scopeside: {error}\n")
         return error.exit_code
@@ -76,12 +81,23 @@ def _parse(arguments: list[str]) -> tuple[Command, argparse.Namespace]:
 
 
 def _load(name: str) -> Command:
-    try:
+    with _telling_what_to_install(name):
         return cast(Command, importlib.import_module(f"scopeside.commands.{name}"))
+
+
+@contextmanager
+def _telling_what_to_install(command: str) -> Iterator[None]:
+    """Turn a package that is not installed into a MissingExtraError.
+
+    A module of our own that is not there is a fault, and stays what it is.
+    """
+    try:
+        yield
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.startswith("scopeside"):
+        package = (error.name or "").split(".")[0]
+        if package in ("", *OWN):
             raise
-        raise missing_extra(error.name, f"`scopeside {name}`") from error
+        raise missing_extra(package, f"`scopeside {command}`") from error
 
 
 def missing_extra(package: str, what: str) -> MissingExtraError:

@@ -6,12 +6,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from scopeside import configuration
-from scopeside.errors import DropError, InputFileError, OutputError
+from scopeside.errors import ConfigError, DropError, InputFileError, OutputError
 
 if TYPE_CHECKING:
     from scopeside.io import FrameFile
@@ -38,6 +39,10 @@ def run(args: argparse.Namespace) -> int:
     from scopeside.runtime.logs import configure_logging
     from scopeside.view.progress import progress
 
+    if args.frames is not None and args.frames < 1:
+        raise ConfigError("--frames must be 1 or more.")
+    if not 0.0 <= args.opacity <= 1.0:
+        raise ConfigError("--opacity must be from 0 to 1.")
     chosen = configuration.from_arguments(args)
     configure_logging(chosen.settings.log)
     frames = open_frames(args.input)
@@ -46,13 +51,15 @@ def run(args: argparse.Namespace) -> int:
     with progress("loading the encoder", total=None):
         pipeline = assemble(chosen)
         pipeline.plan(frames.shape)
-    written = _Written(args.out, count=count, opacity=args.opacity)
     try:
-        with progress("segmenting", total=count) as advance:
+        with (
+            _Written(args.out, count=count, opacity=args.opacity) as written,
+            progress("segmenting", total=count) as advance,
+        ):
             for segmentation in _segmented(pipeline, frames, count):
                 written.add(segmentation)
                 advance()
-        written.finish(pipeline.provenance, frames)
+            written.finish(pipeline.provenance, frames)
     except OSError as error:
         raise OutputError(
             f"Results cannot be written to {args.out}: {error.strerror or error}."
@@ -92,18 +99,29 @@ class _Written:
         self._folder = folder
         self._count = count
         self._opacity = opacity
-        self._labels = tifffile.TiffWriter(folder / "labels.tif")
-        self._confidence = tifffile.TiffWriter(folder / "confidence.tif")
         self._entries: list[dict[str, Any]] = []
         self._stack_TYX: Any = None
+        with ExitStack() as opened:
+            self._labels = opened.enter_context(tifffile.TiffWriter(folder / "labels.tif"))
+            self._confidence = opened.enter_context(tifffile.TiffWriter(folder / "confidence.tif"))
+            self._opened = opened.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
 
     def add(self, segmentation: Segmentation) -> None:
         from scopeside.view.overlay import grey, overlay, save_png
 
         label_map = segmentation.label_map
         number = segmentation.frame.number
-        self._labels.write(label_map.labels_YX, contiguous=False, compression="zlib")
-        self._confidence.write(label_map.confidence_YX, contiguous=False, compression="zlib")
+        # With tifffile's own metadata each page would be a series of its own, and readers
+        # would see the first frame only.
+        page: dict[str, Any] = {"contiguous": False, "compression": "zlib", "metadata": None}
+        self._labels.write(label_map.labels_YX, **page)
+        self._confidence.write(label_map.confidence_YX, **page)
         self._stack(label_map.labels_YX)
         colors = {one.identity.id: one.identity.color for one in segmentation.communities}
         picture = overlay(
@@ -116,8 +134,7 @@ class _Written:
         self._entries.append(_entry(segmentation))
 
     def finish(self, provenance: Provenance, frames: FrameFile) -> None:
-        self._labels.close()
-        self._confidence.close()
+        self._opened.close()
         if self._stack_TYX is not None:
             self._stack_TYX.flush()
         report = {
@@ -147,7 +164,6 @@ class _Written:
         self._stack_TYX[len(self._entries)] = labels_YX
 
     def say(self) -> None:
-
         last = self._entries[-1]
         shares = ", ".join(f"{one['id']}: {one['fraction']:.1%}" for one in last["communities"])
         sys.stdout.write(

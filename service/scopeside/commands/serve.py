@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 
 from scopeside import configuration
 
@@ -18,4 +20,11 @@ def run(args: argparse.Namespace) -> int:
 
     chosen = configuration.from_arguments(args)
     configure_logging(chosen.settings.log)
-    return Service(chosen).run()
+    service = Service(chosen)
+    code = service.run()
+    if service.left_behind:
+        # The interpreter would end that thread inside native code, which aborts the process
+        # (exit code 134, "terminate called"): everything is closed and said, so leave at once.
+        logging.shutdown()
+        os._exit(code)
+    return code

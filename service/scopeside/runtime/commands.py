@@ -87,6 +87,8 @@ class ServiceCommands:
         return {"state": self._lifecycle.state.value}
 
     def resume(self) -> dict[str, Any]:
+        # A service that warms may become ready too, but not by a word.
+        self._warm_compute()
         self._lifecycle.enter(State.READY)
         self._intake.resume()
         self._announce()

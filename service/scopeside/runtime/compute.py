@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event, Lock
 from typing import Any
 
@@ -90,7 +91,6 @@ class Compute:
             self._make_changes()
             self._current = frame
             self._frame(frame)
-            self._current = None
 
     def give_up(self) -> list[Frame]:
         """Take from this thread the frame it computes (its result will be discarded) and all
@@ -109,11 +109,11 @@ class Compute:
 
     def _frame(self, frame: Frame) -> None:
         if self.abandon.is_set():
-            self._drop(frame, DropReason.DEADLINE, "The service stopped before it was computed.")
+            self._refuse(frame, DropReason.DEADLINE, "The service stopped before it was computed.")
             return
         age_s = time.monotonic() - frame.received_s
         if self._deadline_s is not None and age_s + self._estimate_s > self._deadline_s:
-            self._drop(
+            self._refuse(
                 frame,
                 DropReason.DEADLINE,
                 f"It is {age_s:.3f} s old, computing takes {self._estimate_s:.3f} s, and the "
@@ -131,25 +131,40 @@ class Compute:
         if not segmentation.replanned:
             spent_s = time.monotonic() - begun_s
             self._estimate_s += ESTIMATE_WEIGHT * (spent_s - self._estimate_s)
-        with self._current_lock:
-            if self._current is not None:
+        with self._settling() as mine:
+            if mine:
                 self._results.put(segmentation)
 
     def _segment(self, frame: Frame) -> Segmentation | None:
         try:
             return self._pipeline.segment(frame)
         except DropError as error:
-            self._drop(frame, error.reason, str(error))
+            self._refuse(frame, error.reason, str(error))
         except Exception as error:
             # The barrier that keeps the service alive: whatever a frame provokes costs that
             # frame alone. It is counted, reported as an event and logged with its traceback.
             log.exception("frame not computed", extra=_frame_fields(frame))
-            self._drop(
+            self._refuse(
                 frame,
                 DropReason.COMPUTE,
                 f"Computing it failed with {type(error).__name__}: {error}",
             )
         return None
+
+    def _refuse(self, frame: Frame, reason: DropReason, message: str) -> None:
+        with self._settling() as mine:
+            if mine:
+                self._drop(frame, reason, message)
+
+    @contextmanager
+    def _settling(self) -> Iterator[bool]:
+        """Say whether the frame at hand is still this thread's to account for, and end that.
+
+        Held to the end of the block, so that a frame is settled here or given up, never both.
+        """
+        with self._current_lock:
+            mine, self._current = self._current is not None, None
+            yield mine
 
     def _later(self, change: Callable[[], object]) -> None:
         with self._changes_lock:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from enum import StrEnum
+from queue import Empty, SimpleQueue
 
 from scopeside.errors import ServiceError
 
@@ -29,6 +31,33 @@ _NEXT = {
 }
 
 
+class StopRequest:
+    """An event that a signal handler may set while the very thread it interrupts waits for it.
+
+    `threading.Event` cannot be that: its lock is not reentrant, so a signal that strikes inside
+    its `wait` would deadlock in `set`. `SimpleQueue.put` is documented as reentrant. One thread
+    waits; any may set and look.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._wake: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        self._is_set = True
+        self._wake.put(None)
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def wait(self, timeout_s: float) -> bool:
+        """Return whether it is set, waiting at most `timeout_s`."""
+        if not self._is_set:
+            with suppress(Empty):
+                self._wake.get(timeout=max(0.0, timeout_s))
+        return self._is_set
+
+
 class Lifecycle:
     """Holds the state; every thread may read it, and transitions that make no sense are refused."""
 
@@ -36,7 +65,7 @@ class Lifecycle:
         self._lock = threading.Lock()
         self._state = State.STARTING
         self._started_s = time.monotonic()
-        self.stop_requested = threading.Event()
+        self.stop_requested = StopRequest()
 
     @property
     def state(self) -> State:

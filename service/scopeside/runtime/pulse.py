@@ -44,6 +44,12 @@ class Pulse:
             self._due_s += INTERVAL_S
         return self._due_s - now_s
 
+    def due(self) -> bool:
+        """Return whether a beat is due; the next one is then a second later."""
+        due = time.monotonic() >= self._due_s
+        self.next_s()
+        return due
+
     def beat(self) -> Event:
         """Return this moment's heartbeat."""
         totals = self._books.totals()

@@ -7,9 +7,13 @@ from pathlib import Path
 import zmq
 from zmq.auth import load_certificate
 from zmq.auth.thread import ThreadAuthenticator
+from zmq.utils import z85
 
 from scopeside.errors import ConfigError
 from scopeside.settings import SecuritySettings
+
+KEY_BYTES = 32
+"""Length of a Curve25519 key; a certificate holds it as 40 characters of Z85."""
 
 
 class Security:
@@ -32,6 +36,9 @@ class Security:
                 f"security.clients is {settings.clients}, which is no folder: name the folder that "
                 "holds the clients' public certificates (*.key)."
             )
+        # The authenticator would log an unusable certificate and then admit nobody at all.
+        for path in sorted(settings.clients.glob("*.key")):
+            _certificate(path, "security.clients")
         self._authenticator = ThreadAuthenticator(context)
         self._authenticator.start()
         self._authenticator.configure_curve(domain="*", location=str(settings.clients))
@@ -69,8 +76,12 @@ def _key_pair(path: Path | None, key: str) -> tuple[bytes, bytes]:
 
 def _certificate(path: Path, key: str) -> tuple[bytes, bytes | None]:
     try:
-        return load_certificate(path)
-    except (OSError, ValueError) as error:
+        public, secret = load_certificate(path)
+        for one in (public, secret):
+            if one is not None and len(z85.decode(one)) != KEY_BYTES:
+                raise ValueError("a key is not 40 characters long")
+    except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"{key}: {path} cannot be read as a CURVE certificate ({error})."
         ) from None
+    return public, secret

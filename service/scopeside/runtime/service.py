@@ -9,16 +9,16 @@ Threads: ingest (socket to channel), compute (the pipeline), publish (results ou
 from __future__ import annotations
 
 import logging
-import signal
+import math
 import sys
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from threading import Event, Thread
-from types import FrameType
 
 import zmq
 
 from scopeside import __version__
-from scopeside.assembly import assemble, warm_up
 from scopeside.channels import Channel
 from scopeside.configuration import Configuration
 from scopeside.errors import DropReason, ServiceError
@@ -30,6 +30,8 @@ from scopeside.runtime.control import ControlServer
 from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.pulse import Pulse
 from scopeside.runtime.security import Security
+from scopeside.runtime.signals import Signals
+from scopeside.runtime.warming import Warming
 from scopeside.stages.books import Books
 from scopeside.stages.ingest import Ingest, is_local
 from scopeside.stages.intake import Intake
@@ -45,6 +47,9 @@ SWITCH_INTERVAL_S = 0.0005
 
 GRACE_S = 2.0
 """Time for a thread to end once there is nothing left for it to do."""
+
+LOOK_S = 0.05
+"""How often a wait for a thread looks whether a beat is due or the service is to stop."""
 
 
 class Service:
@@ -62,11 +67,15 @@ class Service:
         self._given_embedder = embedder
         self._lifecycle = Lifecycle()
         self._failure: BaseException | None = None
+        self.left_behind = False
+        """Whether `run` returned while a thread was still inside a compiler or an encoder."""
         self._stop_ingest = Event()
         self._stop_control = Event()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._context.destroy, linger=0)
             self._security = Security(settings.security, self._context)
+            undo.callback(self._security.close)
             self._outputs = Outputs(
                 settings.publish, self._context, secure=self._secure(binds=True)
             )
@@ -97,9 +106,7 @@ class Service:
                 secure=self._secure(binds=True),
                 commands=self._commands,
             )
-        except BaseException:
-            self._context.destroy(linger=0)
-            raise
+            undo.pop_all()
 
     def run(self) -> int:
         """Start, warm up, serve until told to stop, drain.
@@ -107,12 +114,12 @@ class Service:
         Raises what warming up raises, and ServiceError when a thread of the service died.
         """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        signals = _Signals(self._lifecycle)
+        signals = Signals(self._lifecycle)
         control = self._thread("control", lambda: self._control.run(self._stop_control))
         control.start()
         try:
             compute = self._warm()
-            if not self._lifecycle.stop_requested.is_set():
+            if compute is not None:
                 self._serve(compute)
         finally:
             self._intake.finish()
@@ -141,20 +148,28 @@ class Service:
         """Ask a running service to drain and stop; any thread may."""
         self._lifecycle.request_stop()
 
-    def _warm(self) -> Compute:
+    def _warm(self) -> Compute | None:
+        """Warm up; None where the service is told to stop meanwhile."""
         self._lifecycle.enter(State.WARMING)
+        self._beat()
         settings = self._configuration.settings
         log.info("warming", extra={"version": __version__, "config": self._configuration.hash})
-        pipeline = assemble(self._configuration, self._given_embedder)
-        warm_up(pipeline, settings)
-        deadline_s = settings.ingest.deadline_s
+        stop = self._lifecycle.stop_requested
+        warming = Warming(self._configuration, embedder=self._given_embedder)
+        self._wait_for(warming.thread, math.inf, unless=stop.is_set)
+        if stop.is_set():
+            self._lifecycle.enter(State.DRAINING)
+            self._beat()
+            self._wait_for(warming.thread, GRACE_S)
+            self.left_behind = warming.thread.is_alive()
+            return None
         policy = settings.ingest.effective_policy
         return Compute(
-            pipeline,
+            warming.pipeline(),
             frames=self._frames,
             results=_PublishQueue(self._segmentations, self._drop),
             drop=self._drop,
-            deadline_s=deadline_s if policy == "deadline" else None,
+            deadline_s=settings.ingest.deadline_s if policy == "deadline" else None,
         )
 
     def _serve(self, compute: Compute) -> None:
@@ -202,17 +217,31 @@ class Service:
         self._lifecycle.enter(State.DRAINING)
         self._beat()
         self._stop_ingest.set()
-        ingesting.join(GRACE_S)
+        self._wait_for(ingesting, GRACE_S)
         self._frames.close()
-        computing.join(self._configuration.settings.service.drain_s)
+        self._wait_for(computing, self._configuration.settings.service.drain_s)
         if computing.is_alive():
             compute.abandon.set()
-            computing.join(GRACE_S)
+            self._wait_for(computing, GRACE_S)
         if computing.is_alive():
+            self.left_behind = True
             for frame in compute.give_up():
                 self._drop(frame, DropReason.DEADLINE, "The service stopped before it was done.")
         self._segmentations.close()
-        publishing.join(GRACE_S)
+        self._wait_for(publishing, GRACE_S)
+
+    def _wait_for(
+        self, thread: Thread, timeout_s: float, *, unless: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Wait until a thread has ended, at most `timeout_s`, while the pulse goes on."""
+        until_s = time.monotonic() + timeout_s
+        while thread.is_alive() and not unless():
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                return
+            thread.join(min(left_s, LOOK_S))
+            if self._pulse.due():
+                self._beat()
 
     def _beat(self) -> None:
         self._outputs.emit(self._pulse.beat())
@@ -254,29 +283,3 @@ class _PublishQueue:
         displaced = self._segmentations.put(segmentation)
         if displaced is not None:
             self._drop(displaced.frame, DropReason.OVERLOAD, "Publishing fell behind.")
-
-
-class _Signals:
-    """SIGINT and SIGTERM ask for a drain; a second one ends the process at once.
-
-    Off the main thread (a service inside a test) signals stay as they are.
-    """
-
-    def __init__(self, lifecycle: Lifecycle) -> None:
-        self._lifecycle = lifecycle
-        self._before: dict[
-            signal.Signals, signal.Handlers | Callable[..., object] | int | None
-        ] = {}
-        for one in (signal.SIGINT, signal.SIGTERM):
-            try:
-                self._before[one] = signal.signal(one, self._handle)
-            except ValueError:
-                return
-
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        self._lifecycle.request_stop()
-        signal.signal(number, signal.SIG_DFL)
-
-    def restore(self) -> None:
-        for one, handler in self._before.items():
-            signal.signal(one, handler)

@@ -13,15 +13,18 @@ from typing import Any
 
 import zmq
 
+from scopeside.channels import Channel, EndOfChannelError
 from scopeside.errors import EndpointError
 from scopeside.messages import Accounting, Segmentation
-from scopeside.channels import Channel, EndOfChannelError
 from scopeside.settings import PublishSettings
 from scopeside.wire.events import community, encode_event
 from scopeside.wire.results import encode_segmentation
 
 LINGER_MS = 500
 """How long closing waits for the last messages to leave."""
+
+MAX_INCOMING_BYTES = 2**20
+"""Largest message taken from a subscriber or requester; above it ZeroMQ cuts the connection."""
 
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[Socket]
@@ -110,6 +113,9 @@ class Publish:
 
 def bind(socket: Socket, endpoint: str, setting: str) -> None:
     """Bind, or raise EndpointError with a sentence that names the setting."""
+    # Nobody sends much to these sockets but subscriptions and requests: a scanner's garbage
+    # must not make ZeroMQ allocate what it claims to be.
+    socket.maxmsgsize = MAX_INCOMING_BYTES
     try:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
