@@ -8,6 +8,7 @@ import sys
 
 from scopeside import configuration
 from scopeside.setting_keys import flatten
+from scopeside.settings_page import settings_page
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,9 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--check", action="store_true", help="only say whether the settings are valid"
     )
     parser.add_argument("--json", action="store_true", help="write JSON instead of a table")
+    parser.add_argument(
+        "--markdown", action="store_true", help="write the reference of every setting"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.markdown:
+        sys.stdout.write(settings_page())
+        return 0
     loaded = configuration.from_arguments(args)
     if args.check:
         changed = sum(source != "default" for source in loaded.sources.values())
