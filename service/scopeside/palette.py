@@ -22,7 +22,8 @@ _OKABE_ITO: tuple[Color, ...] = (
     (153, 153, 153),
 )
 _GOLDEN_TURN = 0.6180339887498949
-_LIGHTNESS = (0.45, 0.62, 0.78)
+_LIGHTNESS = (0.85, 0.55, 0.4)
+_SATURATION = 0.9
 
 
 def color_of(id_: int) -> Color:
@@ -33,6 +34,6 @@ def color_of(id_: int) -> Color:
         return _OKABE_ITO[id_ - 1]
     turn = id_ - len(_OKABE_ITO)
     red, green, blue = colorsys.hls_to_rgb(
-        turn * _GOLDEN_TURN % 1.0, _LIGHTNESS[turn % len(_LIGHTNESS)], 0.75
+        turn * _GOLDEN_TURN % 1.0, _LIGHTNESS[turn % len(_LIGHTNESS)], _SATURATION
     )
     return round(255 * red), round(255 * green), round(255 * blue)

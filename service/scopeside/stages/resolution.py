@@ -27,8 +27,9 @@ SURVEY_DRAWS = 3
 STABLE = 0.85
 """Agreement from which a split counts as real. One phase alone split with 0.4 to 0.85, two
 phases with 0.88 to 1.00."""
-TOLERANCE = 0.04
-"""Rungs this close to the most stable one are its equals, about twice the noise of the mean."""
+TOLERANCE = 0.1
+"""Rungs this close to the most stable one count as its equals: coarse ones miss small phases,
+and of too fine ones the identities join what is one material."""
 MEMORY = 0.3
 """Weight of the newest probe in a rung's running mean."""
 PATIENCE = 3
@@ -40,8 +41,9 @@ class CommunityFinder:
 
     With `graph.resolution = "auto"` the first graph after a `reset` is surveyed over the whole
     ladder. Every later one is partitioned at the rung in force, and one rung is probed: the one
-    in force by turns with its neighbours on the ladder. A neighbour is taken when `PATIENCE`
-    frames in a row prefer it. The choice depends on the sequence of graphs alone, never on time.
+    in force by turns with its neighbours on the ladder (with all others while the frame is one
+    community). Another rung is taken when `PATIENCE` frames in a row prefer it. The choice
+    depends on the sequence of graphs alone, never on time.
 
     Of the rungs that are as stable as the best (within `TOLERANCE`) the finest wins, since a
     coarse rung is stable by joining what differs. A single community is stable whatever the
@@ -103,6 +105,9 @@ class CommunityFinder:
     def _probe_next(self, graph: Graph, partition: Partition, in_force: int) -> None:
         """Probe one rung and take a neighbour once it has been preferred for long enough."""
         near = range(max(in_force - 1, 0), min(in_force + 2, len(LADDER)))
+        if partition.communities == 1:
+            # Nothing was split, so the next rung need not split either: look at all of them.
+            near = range(len(LADDER))
         others = [rung for rung in near if rung != in_force]
         turn, elsewhere = divmod(self._probes, 2)
         rung = others[turn % len(others)] if elsewhere else in_force
