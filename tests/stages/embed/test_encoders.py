@@ -121,3 +121,14 @@ def test_damaged_compiled_model_is_compiled_anew(weights, tmp_path, caplog):
     np.testing.assert_array_equal(first, again)
     assert "is damaged; it is compiled anew" in caplog.text
     assert entry.read_bytes() != data
+
+
+def test_kept_model_that_openvino_refuses_is_compiled_anew(weights, tmp_path, monkeypatch, caplog):
+    folder = tmp_path / "c"
+    first = run(OpenVinoEncoder(weights, precision="fp32", cache=folder), *SHAPES[0])[2]
+    monkeypatch.setattr(
+        "scopeside.stages.embed.compiled_cache.CompiledCache.load", lambda self, key: b"no model"
+    )
+    again = run(OpenVinoEncoder(weights, precision="fp32", cache=folder), *SHAPES[0])[2]
+    np.testing.assert_array_equal(first, again)
+    assert "OpenVINO refuses its kept model" in caplog.text

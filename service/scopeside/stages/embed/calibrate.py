@@ -104,12 +104,12 @@ def calibrated_statistics(chips_NHW: Float32) -> dict[str, torch.Tensor]:
 
 def main() -> None:
     """Write the statistics to the file given, or over the package's own."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     package = resources.files("scopeside.stages.embed")
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(str(package / STATISTICS_FILE))
     chips_NHW = calibration_chips()
-    save_file(calibrated_statistics(chips_NHW), path)
+    path.write_bytes(save(calibrated_statistics(chips_NHW)))
     sys.stdout.write(f"{path}: statistics of {len(chips_NHW)} chips\n")
 
 

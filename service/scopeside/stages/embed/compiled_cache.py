@@ -116,6 +116,6 @@ def _write_whole(path: Path, body: bytes) -> None:
             file.write(hashlib.sha256(body).digest())
             file.write(body)
         Path(name).replace(path)
-    except OSError:
+    except BaseException:  # an interrupt too must not leave 90 MB behind
         Path(name).unlink(missing_ok=True)
         raise

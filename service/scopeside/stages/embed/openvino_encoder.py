@@ -6,6 +6,7 @@ Shapes: T tiles, B inputs in a tile, H and W input pixels, F the output of one i
 from __future__ import annotations
 
 import io
+import logging
 from pathlib import Path
 
 import openvino as ov
@@ -16,6 +17,8 @@ from scopeside.stages.embed.encoder import ShapeBCHW
 from scopeside.stages.embed.openvino_graph import GRAPH_VERSION, build_model
 from scopeside.stages.embed.resnet50 import Head
 from scopeside.stages.embed.weights import Weights
+
+log = logging.getLogger(__name__)
 
 _HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
@@ -67,7 +70,12 @@ class OpenVinoEncoder:
         }
         blob = self._cache.load(key)
         if blob is not None:
-            return OpenVinoProgram(self._core.import_model(io.BytesIO(blob), "CPU", self._config))
+            try:
+                compiled = self._core.import_model(io.BytesIO(blob), "CPU", self._config)
+            except RuntimeError as error:
+                log.warning("OpenVINO refuses its kept model, which is compiled anew: %s", error)
+            else:
+                return OpenVinoProgram(compiled)
         model = build_model(self._weights.state, shape_BCHW=shape_BCHW, head=head)
         compiled = self._core.compile_model(model, "CPU", self._config)
         self._cache.save(key, lambda: compiled.export_model().getvalue())
