@@ -30,6 +30,9 @@ phases with 0.88 to 1.00."""
 TOLERANCE = 0.1
 """Rungs this close to the most stable one count as its equals: coarse ones miss small phases,
 and of too fine ones the identities join what is one material."""
+HOLD = 0.05
+"""How much farther the rung in force may fall behind before it is given up: without this band
+the choice flickers where a rung lies just at the tolerance."""
 MEMORY = 0.3
 """Weight of the newest probe in a rung's running mean."""
 PATIENCE = 3
@@ -98,7 +101,7 @@ class CommunityFinder:
         for rung, partition in enumerate(partitions):
             probes = [self._probe(partition, draw) for draw in thinned]
             self._stability_R[rung], self._evidence_R[rung] = np.mean(probes, axis=0)
-        chosen = self._preferred(range(len(LADDER)), otherwise=0)
+        chosen = self._preferred(range(len(LADDER)), in_force=None)
         self._rung = chosen
         return replace(partitions[chosen], stability=float(self._stability_R[chosen]))
 
@@ -120,7 +123,7 @@ class CommunityFinder:
         self._probes += 1
         self._stability_R[rung] += MEMORY * (stability - self._stability_R[rung])
         self._evidence_R[rung] += MEMORY * (evidence - self._evidence_R[rung])
-        preferred = self._preferred(near, otherwise=in_force)
+        preferred = self._preferred(near, in_force=in_force)
         self._dissent = 0 if preferred == in_force else self._dissent + 1
         if self._dissent >= PATIENCE:
             self._rung, self._dissent = preferred, 0
@@ -135,10 +138,15 @@ class CommunityFinder:
         split = min(partition.communities, other.communities) > 1
         return agreement, agreement if split else 0.0
 
-    def _preferred(self, rungs: range, *, otherwise: int) -> int:
-        """The finest of the rungs as stable as the best; `otherwise` where none is stable."""
-        evidence = self._evidence_R[rungs.start : rungs.stop]
-        best = evidence.max()
+    def _preferred(self, rungs: range, *, in_force: int | None) -> int:
+        """The finest of the rungs as stable as the best; where none is stable, no change."""
+        evidence_R = self._evidence_R[rungs.start : rungs.stop]
+        best = evidence_R.max()
         if best < STABLE:
-            return otherwise
-        return rungs.start + int(np.flatnonzero(evidence >= best - TOLERANCE)[-1])
+            return 0 if in_force is None else in_force
+        eligible_R = evidence_R >= best - TOLERANCE
+        if in_force is not None:
+            eligible_R[in_force - rungs.start] |= (
+                self._evidence_R[in_force] >= best - TOLERANCE - HOLD
+            )
+        return rungs.start + int(np.flatnonzero(eligible_R)[-1])
