@@ -1,6 +1,7 @@
 """The whole service in this process: real sockets, no encoder."""
 
 import gc
+import re
 import threading
 import time
 
@@ -314,20 +315,20 @@ def test_a_frame_that_never_ends_cannot_hold_up_the_stop(endpoints):
     assert books["dropped"] == {"deadline": 3}
 
 
-def test_a_port_in_use_is_one_sentence_that_names_the_setting(endpoints, tmp_path):
-    with running(endpoints):
-        (tmp_path / "other").mkdir()
-        other = ipc_endpoints(tmp_path / "other")
-        sets = [*SMALL, *other.sets(), f"publish.results={endpoints.results}"]
-        # An ipc path can be bound over; a TCP port cannot.
-        port = zmq.Context.instance().socket(zmq.PUB)
-        number = port.bind_to_random_port("tcp://127.0.0.1")
-        sets[-1] = f"publish.results=tcp://127.0.0.1:{number}"
-        try:
-            with pytest.raises(EndpointError, match=r"publish\.results = tcp://.* cannot be bound"):
-                Service(load_settings(sets=sets))
-        finally:
-            port.close(linger=0)
+@pytest.mark.parametrize("setting", ["publish.results", "publish.events", "control.endpoint"])
+@pytest.mark.parametrize("taken", ["tcp://127.0.0.1:*", "ipc://{folder}/taken"])
+def test_an_endpoint_in_use_is_one_sentence_that_names_the_setting(tmp_path, setting, taken):
+    context = zmq.Context()
+    holder = context.socket(zmq.PUB)
+    holder.bind(taken.format(folder=tmp_path))
+    address = holder.last_endpoint.rstrip(b"\0").decode()
+    try:
+        sets = [*SMALL, *ipc_endpoints(tmp_path).sets(), f"{setting}={address}"]
+        with pytest.raises(EndpointError, match=f"{setting} = {re.escape(address)} cannot be bou"):
+            Service(load_settings(sets=sets))
+    finally:
+        holder.close()
+        context.term()
 
 
 def test_twenty_services_one_after_another_leave_nothing_behind(tmp_path):

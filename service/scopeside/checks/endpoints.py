@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import zmq
 
+from scopeside.binding import ipc_in_use
 from scopeside.checks.finding import Finding
 from scopeside.client.connection import reachable
 from scopeside.client.control import ControlClient
@@ -91,9 +91,4 @@ def _ipc_problem(endpoint: str) -> str | None:
     if not path.exists():
         folder_is_usable = path.parent.is_dir() and os.access(path.parent, os.W_OK | os.X_OK)
         return None if folder_is_usable else f"files cannot be made in {path.parent}"
-    with socket.socket(socket.AF_UNIX) as caller:
-        try:
-            caller.connect(str(path))
-        except OSError:
-            return None  # left behind by a program that ended; binding replaces it
-    return "another program uses it"
+    return "another program uses it" if ipc_in_use(endpoint) else None

@@ -17,6 +17,7 @@ from threading import Event
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from scopeside.binding import ipc_in_use
 from scopeside.errors import ConfigError, DropReason, EndpointError
 from scopeside.settings import IngestSettings, LimitSettings
 from scopeside.stages.intake import Intake
@@ -219,6 +220,8 @@ class Ingest:
         settings = self._settings
         try:
             if settings.attach == "bind":
+                if ipc_in_use(settings.endpoint):
+                    raise zmq.ZMQError(zmq.EADDRINUSE)
                 self._socket.bind(settings.endpoint)
             else:
                 self._socket.connect(settings.endpoint)

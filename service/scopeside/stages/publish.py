@@ -13,6 +13,7 @@ from typing import Any
 
 import zmq
 
+from scopeside.binding import ipc_in_use
 from scopeside.channels import Channel, EndOfChannelError
 from scopeside.errors import EndpointError
 from scopeside.messages import Accounting, Segmentation
@@ -117,6 +118,8 @@ def bind(socket: Socket, endpoint: str, setting: str) -> None:
     # must not make ZeroMQ allocate what it claims to be.
     socket.maxmsgsize = MAX_INCOMING_BYTES
     try:
+        if ipc_in_use(endpoint):
+            raise zmq.ZMQError(zmq.EADDRINUSE)
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         socket.close(linger=0)
