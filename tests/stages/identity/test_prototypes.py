@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planted import embeddings, labels
+from scopeside.partitions import relabelled
+from scopeside.stages.identity.prototypes import distances, joined, pooled, prototypes_of
+
+
+def unit(values_ND: np.ndarray) -> np.ndarray:
+    return values_ND / np.linalg.norm(values_ND, axis=1, keepdims=True)
+
+
+def test_prototypes_are_means_and_variances_of_unit_embeddings() -> None:
+    labels_N = labels([5, 9, 2])
+    values_ND = embeddings(labels_N, seed=0)
+    looks = prototypes_of(values_ND, labels_N)
+    for label in range(3):
+        rows_ND = unit(values_ND)[labels_N == label]
+        assert looks.means_KD[label] == pytest.approx(rows_ND.mean(axis=0), abs=1e-6)
+        assert looks.variance_K[label] == pytest.approx(rows_ND.var(axis=0, ddof=1).sum(), rel=1e-3)
+    assert looks.chips_K.tolist() == [5, 9, 2]
+
+
+def test_brightness_of_a_chip_does_not_count() -> None:
+    labels_N = labels([5, 5])
+    values_ND = embeddings(labels_N, seed=0)
+    brighter_ND = values_ND * np.linspace(0.5, 3.0, 10, dtype=np.float32)[:, None]
+    first, second = (prototypes_of(each, labels_N) for each in (values_ND, brighter_ND))
+    assert first.means_KD == pytest.approx(second.means_KD, abs=1e-6)
+
+
+def test_lone_chip_is_taken_to_vary_like_the_others() -> None:
+    looks = prototypes_of(embeddings(labels([8, 1]), seed=0), labels([8, 1]))
+    assert looks.variance_K[1] == looks.variance_K[0] > 0
+    alone = prototypes_of(embeddings(labels([1, 1, 1]), seed=0), labels([1, 1, 1]))
+    assert alone.variance_K[0] > 0
+
+
+def test_chips_of_zeros_are_their_own_prototype() -> None:
+    values_ND = np.zeros((6, 4), np.float32)
+    values_ND[3:] = 1.0
+    looks = prototypes_of(values_ND, labels([3, 3]))
+    assert looks.means_KD[0].tolist() == [0, 0, 0, 0]
+    assert distances(looks, looks)[0, 0] == 0.0
+    assert distances(looks, looks)[0, 1] == np.inf
+
+
+def test_distance_is_that_of_the_means_in_units_of_the_spread() -> None:
+    labels_N = labels([400, 300])
+    values_ND = embeddings(labels_N, seed=1, distance=1.5, features=256)
+    looks = prototypes_of(values_ND, labels_N)
+    first_ND, second_ND = (unit(values_ND)[labels_N == label] for label in (0, 1))
+    gap = np.linalg.norm(first_ND.mean(axis=0) - second_ND.mean(axis=0))
+    spread = np.sqrt((first_ND.var(axis=0).sum() + second_ND.var(axis=0).sum()) / 2)
+    assert distances(looks, looks)[0, 1] == pytest.approx(gap / spread, rel=0.01)
+
+
+def test_few_chips_do_not_seem_farther_than_many() -> None:
+    apart = []
+    for sizes in ([400, 400], [400, 10]):
+        looks = prototypes_of(embeddings(labels(sizes), seed=1, distance=0.5), labels(sizes))
+        apart.append(distances(looks, looks)[0, 1])
+    assert apart[1] == pytest.approx(apart[0], abs=0.15)
+
+
+def test_two_samples_of_one_material_are_close_to_nothing_apart() -> None:
+    labels_N = labels([100, 100])
+    values_ND = embeddings(labels([200]), seed=3)
+    looks = prototypes_of(values_ND, labels_N)
+    assert distances(looks, looks)[0, 1] < 0.1
+
+
+@given(st.lists(st.integers(0, 4), min_size=3, max_size=30))
+def test_pooled_prototypes_are_those_of_the_union(labels_list: list[int]) -> None:
+    labels_N = relabelled(np.array(labels_list))
+    values_ND = embeddings(labels_N, seed=0)
+    looks = prototypes_of(values_ND, labels_N)
+    owner_K = np.arange(len(looks)) % 2
+    union_N = relabelled(owner_K[labels_N])
+    union = prototypes_of(values_ND, union_N)
+    order = [owner_K[labels_N[np.flatnonzero(union_N == label)[0]]] for label in range(len(union))]
+    shown = pooled(looks, owner_K, int(owner_K.max()) + 1).rows(np.array(order))
+    assert shown.means_KD == pytest.approx(union.means_KD, abs=1e-6)
+    assert shown.chips_K.tolist() == union.chips_K.tolist()
+
+
+def test_families_gather_round_their_first_member() -> None:
+    labels_N = labels([50, 50, 50, 50])
+    centres_N = np.array([0, 1, 0, 1])[labels_N]
+    looks = prototypes_of(embeddings(centres_N, seed=0), labels_N)
+    assert joined(looks, within=0.3).tolist() == [0, 1, 0, 1]
+    assert joined(looks, within=0.0).tolist() == [0, 1, 2, 3]
