@@ -10,7 +10,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     path
-    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "config").glob("*.md")]
+    for path in [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "config").glob("*.md"),
+    ]
 )
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -34,7 +38,9 @@ def python_block(page: str, containing: str) -> str:
 def command_lines(page: str, program: str) -> Iterator[list[str]]:
     """The arguments of every shown call of a program: in `sh` blocks and in code spans."""
     text = read(page)
-    shown = [line for block in blocks(page, "sh") for line in block.replace("\\\n", " ").split("\n")]
+    shown = [
+        line for block in blocks(page, "sh") for line in block.replace("\\\n", " ").split("\n")
+    ]
     # Without the fenced blocks, or their fences would count as the ends of code spans.
     shown += re.findall(r"`([^`\n]+)`", _BLOCK.sub("", text))
     for line in shown:

@@ -1,0 +1,110 @@
+"""What the pages say of commands, options, exit codes, files and settings is so."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import re
+import tomllib
+
+import pytest
+from doc_snippets import PAGES, ROOT, command_lines, links, read, sections
+
+from scopeside import errors
+from scopeside.cli import COMMANDS, INTERRUPTED
+from scopeside.setting_keys import key_index
+
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+CALLS = [(page, words) for page in NAMES for words in command_lines(page, "scopeside")]
+
+
+def parser_of(command: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"scopeside {command}", exit_on_error=False)
+    importlib.import_module(f"scopeside.commands.{command}").add_arguments(parser)
+    return parser
+
+
+@pytest.mark.parametrize(("page", "words"), CALLS, ids=[" ".join(words) for _, words in CALLS])
+def test_every_command_line_shown_is_understood(page, words):
+    command, *arguments = words
+    if command == "COMMAND":
+        return
+    parser = parser_of(command)
+    if arguments != ["--help"]:
+        given = parser.parse_args(arguments)
+        for text in getattr(given, "sets", []):
+            assert text.partition("=")[0] in {*key_index(), "KEY"}
+
+
+def test_the_readme_shows_every_command():
+    assert {words[0] for words in command_lines("README.md", "scopeside")} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_page_has_every_option_of_a_command_and_no_other(command):
+    section = sections("docs/commands.md")[command]
+    rows = "\n".join(line for line in section.splitlines() if line.startswith("| `"))
+    documented = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", "".join(re.findall("`[^`]+`", rows))))
+    actions = parser_of(command)._actions
+    options = {word for action in actions for word in action.option_strings}
+    positional = {action.dest for action in actions if not action.option_strings}
+
+    assert documented == options - {"-h", "--help"}
+    assert set(re.findall(r"^\| `([a-z]+)` \|", rows, re.MULTILINE)) == positional
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/commands.md"])
+def test_exit_codes_are_those_of_the_errors(page):
+    text = read(page)
+    codes = {error.exit_code for error in errors.FatalError.__subclasses__()}
+
+    if page == "README.md":
+        (line,) = re.findall(r"^Exit codes: (.*?)\n\n", text, re.MULTILINE | re.DOTALL)
+        documented = {int(code) for code in re.findall(r"(?:^|;\s)(\d+) ", line)}
+    else:
+        documented = {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)}
+
+    assert documented == codes | {0, 1, INTERRUPTED}
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_links_lead_to_files_that_exist(page):
+    broken = [
+        target
+        for target in links(ROOT / page)
+        if not (ROOT / page).parent.joinpath(target.partition("#")[0]).exists()
+    ]
+
+    assert broken == []
+
+
+def test_make_targets_shown_exist():
+    makefile = read("Makefile")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    shown = [words for page in NAMES for words in command_lines(page, "make")]
+
+    assert {words[0] for words in shown} <= targets
+    for words in shown:
+        for variable in words[1:]:
+            assert re.search(rf"^{variable.partition('=')[0]}\s*\?=", makefile, re.MULTILINE)
+
+
+def test_the_readmes_settings_exist_with_the_defaults_it_says():
+    rows = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \| (.+?) \|", read("README.md"), re.MULTILINE)
+    words = {"ingest.policy": None, "chips.stride_px": None}
+
+    assert len(rows) > 5
+    for key, shown in rows:
+        default = key_index()[key].default
+        if key in words:
+            assert default is words[key]
+        else:
+            assert shown.strip("`") == str(default)
+
+
+def test_the_extras_that_pages_install_exist():
+    extras = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
+    shown = {extra for page in NAMES for extra in re.findall(r"'\.\[(\w+)\]'", read(page))}
+
+    assert shown <= set(extras)
+    assert "cpu" in shown

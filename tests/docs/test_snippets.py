@@ -1,0 +1,181 @@
+"""The Python that the documentation shows runs as it is shown, against a live service."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from doc_snippets import PAGES, ROOT, blocks, command_lines, python_block
+from live import READY_S, SMALL, Endpoints, ipc_endpoints, running
+
+from scopeside.client.connection import ClientKeys
+from scopeside.client.control import ControlClient
+from scopeside.configuration import load_settings
+from scopeside.runtime.service import Service
+
+PUBLISH = ("README.md", "FramePublisher")
+READ = ("README.md", "ResultSubscriber")
+CONTROL = ("README.md", "ControlClient")
+CONTRACT = ("docs/wire-contract.md", "import msgpack")
+MAKE_KEYS = ("docs/security.md", "create_certificates")
+USE_KEYS = ("docs/security.md", "ClientKeys")
+TESTED = [PUBLISH, READ, CONTROL, CONTRACT, MAKE_KEYS, USE_KEYS]
+
+LIMIT_S = 60.0
+"""Longest that a snippet may take on a busy machine."""
+
+
+def test_every_python_block_of_the_documentation_is_run_here():
+    shown = [
+        (str(page.relative_to(ROOT)), block)
+        for page in PAGES
+        for block in blocks(str(page.relative_to(ROOT)), "python")
+    ]
+    tested = [(page, python_block(page, text)) for page, text in TESTED]
+
+    assert sorted(shown) == sorted(tested)
+
+
+def on(endpoints: Endpoints, code: str) -> str:
+    """The snippet with the default endpoints replaced."""
+    for port, endpoint in (
+        (5555, endpoints.frames),
+        (5556, endpoints.results),
+        (5557, endpoints.events),
+        (5558, endpoints.control),
+    ):
+        code = code.replace(f"tcp://127.0.0.1:{port}", endpoint)
+    assert "tcp://" not in code
+    return code
+
+
+def ran(code: str, folder: Path) -> str:
+    """What a snippet printed, run to its end by a Python of its own."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextmanager
+def listening(code: str, folder: Path):
+    """A snippet that goes on until it is ended; yields the lines that it has printed so far."""
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    lines: list[str] = []
+    reader = Thread(target=lambda: lines.extend(process.stdout))
+    reader.start()
+    try:
+        yield lines
+    finally:
+        process.terminate()
+        process.wait(LIMIT_S)
+        reader.join(LIMIT_S)
+        process.stdout.close()
+
+
+def test_frames_published_as_the_readme_shows_are_read_as_the_readme_shows(tmp_path):
+    endpoints = ipc_endpoints(tmp_path)
+    with (
+        running(endpoints) as service,
+        listening(on(endpoints, python_block(*READ)), tmp_path) as lines,
+    ):
+        until_s = time.monotonic() + LIMIT_S
+        # A listener hears nothing before it has joined: publish until it has.
+        while not any("dropped so far" in line for line in lines):
+            assert time.monotonic() < until_s, "the listener printed nothing"
+            ran(on(endpoints, python_block(*PUBLISH)), tmp_path)
+            until_settled(service)
+        totals = service.status()["totals"]
+
+    assert totals["segmented"] > 0
+    assert totals["received"] == totals["segmented"] + totals["dropped"].get("overload", 0)
+    text = "".join(lines)
+    assert re.search(r"^frame \d+: \d+ ms$", text, re.MULTILINE)
+    assert re.search(r"^  community \d+: \d+% of the frame, [01]\.\d\d sure$", text, re.MULTILINE)
+
+
+def until_settled(service) -> None:
+    while service.status()["totals"]["in_flight"]:
+        time.sleep(0.01)
+
+
+def test_the_control_snippet_changes_the_service(tmp_path):
+    endpoints = ipc_endpoints(tmp_path)
+    with running(endpoints) as service:
+        printed = ran(on(endpoints, python_block(*CONTROL)), tmp_path)
+        changed = service.control.call("config")["config"]["graph"]["resolution"]
+
+    assert printed == "ready\n"
+    assert changed == 0.5
+
+
+def test_the_contracts_example_needs_none_of_our_code(tmp_path):
+    endpoints = ipc_endpoints(tmp_path)
+    code = python_block(*CONTRACT)
+    assert "scopeside" not in code.replace("scopeside.frame", "")
+
+    with running(endpoints) as service:
+        printed = ran(on(endpoints, code), tmp_path)
+        until_settled(service)
+        totals = service.status()["totals"]
+
+    assert re.fullmatch(r"frame \d+ has the communities \[\d+(, \d+)*\]\n", printed)
+    assert set(totals["dropped"]) <= {"overload"}
+
+
+@pytest.fixture
+def keys(tmp_path):
+    ran(python_block(*MAKE_KEYS), tmp_path)
+    return tmp_path / "keys"
+
+
+def test_a_service_with_the_keys_of_the_security_page_admits_its_clients(
+    tmp_path, keys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (shown,) = [
+        line
+        for line in command_lines("docs/security.md", "scopeside")
+        if "security.curve=true" in line
+    ]
+    endpoints = ipc_endpoints(tmp_path)
+    sets = [word for word in shown if word.startswith("security.")]
+    service = Service(load_settings(sets=[*SMALL, *endpoints.sets(), *sets]))
+    thread = Thread(target=service.run)
+    thread.start()
+    try:
+        watcher = ClientKeys(server=keys / "service.key", client=keys / "watcher.key_secret")
+        with ControlClient(endpoints.control, keys=watcher) as control:
+            control.wait_until("ready", READY_S)
+        printed = ran(on(endpoints, python_block(*USE_KEYS)), tmp_path)
+    finally:
+        service.stop()
+        thread.join(READY_S)
+
+    assert printed == "ready\nthe service has come: True\n"
+
+
+def test_the_secret_keys_are_not_among_the_admitted(keys):
+    assert sorted(path.name for path in (keys / "clients").iterdir()) == [
+        "microscope.key",
+        "watcher.key",
+    ]
