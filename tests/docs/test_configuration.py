@@ -3,8 +3,8 @@
 import tomllib
 
 import pytest
-from doc_snippets import ROOT, read
 
+from doc_snippets import ROOT, read
 from scopeside.cli import main
 from scopeside.configuration import load_settings
 from scopeside.setting_keys import documented_keys, flatten

@@ -8,8 +8,8 @@ import re
 import tomllib
 
 import pytest
-from doc_snippets import PAGES, ROOT, command_lines, links, read, sections
 
+from doc_snippets import PAGES, ROOT, command_lines, links, read, sections
 from scopeside import errors
 from scopeside.cli import COMMANDS, INTERRUPTED
 from scopeside.setting_keys import key_index

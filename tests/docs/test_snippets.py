@@ -12,9 +12,9 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+
 from doc_snippets import PAGES, ROOT, blocks, command_lines, python_block
 from live import READY_S, SMALL, Endpoints, ipc_endpoints, running
-
 from scopeside.client.connection import ClientKeys
 from scopeside.client.control import ControlClient
 from scopeside.configuration import load_settings
