@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,10 @@ COMMANDS = {
 
 INTERRUPTED = 130
 
+BLAS_PATIENCE = ("OPENBLAS_THREAD_TIMEOUT", "4")
+"""NumPy's BLAS threads spin for 2**26 turns after every matrix product (64 ms of a core, measured)
+unless told otherwise: cores that ingest and publishing need. 2**4 is the least it takes."""
+
 OWN = ("scopeside", "scopeside_kernels")
 
 
@@ -45,6 +50,8 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # Read once, when NumPy is loaded, which is why nothing before this line imports it.
+    os.environ.setdefault(*BLAS_PATIENCE)
     try:
         command, args = _parse(arguments)
         # Commands import what is heavy only when they run.

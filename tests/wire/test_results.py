@@ -90,13 +90,27 @@ def segmentation(**frame: Any) -> Segmentation:
 
 
 def published(made: Segmentation, codec: Any = "none") -> bytes:
-    return encode_segmentation(
-        made,
-        accounting=BOOKS,
-        published_ns=1_500_001_000,
-        service_s=0.25,
-        codec=codec,
+    # Received at 0.5 s by the monotonic clock: a quarter of a second in the service.
+    message = encode_segmentation(
+        made, accounting=BOOKS, clocks=lambda: (1_500_001_000, 0.75), codec=codec
     )
+    return bytes(message)
+
+
+def test_clocks_are_read_when_everything_else_is_encoded() -> None:
+    events: list[str] = []
+
+    class Told(dict[str, int]):
+        def items(self) -> Any:
+            events.append("user encoded")
+            return super().items()
+
+    def clocks() -> tuple[int, float]:
+        events.append("clocks read")
+        return 0, 1.0
+
+    encode_segmentation(segmentation(user=Told(a=1)), accounting=BOOKS, clocks=clocks)
+    assert events == ["user encoded", "clocks read"]
 
 
 @pytest.mark.parametrize("codec", ["none", "zstd"])

@@ -8,6 +8,7 @@ Threads: ingest (socket to channel), compute (the pipeline), publish (results ou
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import sys
@@ -122,6 +123,7 @@ class Service:
             if compute is not None:
                 self._serve(compute)
         finally:
+            gc.unfreeze()
             self._intake.finish()
             self._lifecycle.enter(State.STOPPED)
             self._beat()
@@ -188,6 +190,10 @@ class Service:
             settle=self._books.segmented,
             settled=self._intake.published,
         )
+        # What start-up made lives as long as the service: no collection need walk through it
+        # again, which held every thread up for 40 ms (100 ms with torch loaded).
+        gc.collect()
+        gc.freeze()
         publishing = self._thread("publish", publish.run)
         computing = self._thread("compute", compute.run)
         ingesting = self._thread("ingest", lambda: ingest.run(self._stop_ingest))
@@ -260,9 +266,9 @@ class Service:
                 work()
             except BaseException as error:
                 # A dead thread would leave a service that looks alive: stop it instead.
-                log.exception("thread failed", extra={"thread": name})
                 self._failure = error
                 self._lifecycle.request_stop()
+                log.exception("thread failed", extra={"part": name})
 
         # Daemon, so that a frame that computes for ever cannot keep a stopped process alive.
         return Thread(target=guarded, name=f"scopeside-{name}", daemon=True)

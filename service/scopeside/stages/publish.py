@@ -52,7 +52,7 @@ class Outputs:
             if not self._events.closed:
                 self._events.send(message)
 
-    def send_result(self, message: bytes) -> None:
+    def send_result(self, message: memoryview) -> None:
         self._results.send(message, copy=False)
 
     def close(self) -> None:
@@ -94,8 +94,7 @@ class Publish:
         message = encode_segmentation(
             segmentation,
             accounting=accounting,
-            published_ns=time.time_ns(),
-            service_s=time.monotonic() - frame.received_s,
+            clocks=lambda: (time.time_ns(), time.monotonic()),
             codec=self._settings.codec,
         )
         self._outputs.send_result(message)

@@ -7,6 +7,7 @@ and `notes`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgpack
@@ -24,52 +25,55 @@ def encode_segmentation(
     segmentation: Segmentation,
     *,
     accounting: Accounting,
-    published_ns: int,
-    service_s: float,
+    clocks: Callable[[], tuple[int, float]],
     codec: Literal["none", "zstd"] = "none",
-) -> bytes:
+) -> memoryview:
     """Return the result message of one frame.
 
-    `published_ns` is the service's wall clock now, `service_s` the monotonic time since the
-    frame was received; `accounting` is its series' books with this frame counted as segmented.
+    `clocks` gives the wall clock (UTC nanoseconds) and the monotonic clock (seconds); it is read
+    when all but the timing is encoded, so that `service_s` counts the megabytes before it.
+    `accounting` is the books of the frame's series with this frame counted as segmented.
     """
     frame, graph = segmentation.frame, segmentation.graph
-    message: bytes = msgpack.packb(
-        {
-            "v": VERSION,
-            "kind": KIND,
-            "series": frame.series,
-            "frame": frame.number,
-            "t_ns": frame.t_ns,
-            "stage": None if frame.stage is None else dict(frame.stage),
-            "user": frame.user,
-            "labels": encode_array(
-                segmentation.label_map.labels_YX.astype("<u2", copy=False), codec
-            ),
-            "confidence": encode_array(segmentation.label_map.confidence_YX, codec),
-            "grid": _grid(segmentation, codec),
-            "communities": [_community(community) for community in segmentation.communities],
-            "graph": {
-                "edges": int(graph.edges),
-                "resolution": float(graph.resolution),
-                "modularity": float(graph.modularity),
-                "communities": int(graph.communities),
-                "stability": None if graph.stability is None else float(graph.stability),
-            },
-            "quality": {
-                "nonfinite_px": int(segmentation.image.nonfinite_px),
-                "saturated_fraction": float(segmentation.image.saturated_fraction),
-                "flat": bool(segmentation.image.flat),
-                "low": float(segmentation.image.low),
-                "high": float(segmentation.image.high),
-            },
-            "timing": _timing(segmentation, published_ns=published_ns, service_s=service_s),
-            "accounting": accounting_map(accounting),
-            "provenance": _provenance(segmentation.provenance),
-            "replanned": bool(segmentation.replanned),
-            "notes": list(segmentation.notes),
-        }
-    )
+    fields = {
+        "v": VERSION,
+        "kind": KIND,
+        "series": frame.series,
+        "frame": frame.number,
+        "t_ns": frame.t_ns,
+        "stage": None if frame.stage is None else dict(frame.stage),
+        "user": frame.user,
+        "labels": encode_array(segmentation.label_map.labels_YX.astype("<u2", copy=False), codec),
+        "confidence": encode_array(segmentation.label_map.confidence_YX, codec),
+        "grid": _grid(segmentation, codec),
+        "communities": [_community(community) for community in segmentation.communities],
+        "graph": {
+            "edges": int(graph.edges),
+            "resolution": float(graph.resolution),
+            "modularity": float(graph.modularity),
+            "communities": int(graph.communities),
+            "stability": None if graph.stability is None else float(graph.stability),
+        },
+        "quality": {
+            "nonfinite_px": int(segmentation.image.nonfinite_px),
+            "saturated_fraction": float(segmentation.image.saturated_fraction),
+            "flat": bool(segmentation.image.flat),
+            "low": float(segmentation.image.low),
+            "high": float(segmentation.image.high),
+        },
+        "accounting": accounting_map(accounting),
+        "provenance": _provenance(segmentation.provenance),
+        "replanned": bool(segmentation.replanned),
+        "notes": list(segmentation.notes),
+    }
+    packer = msgpack.Packer(autoreset=False)
+    packer.pack_map_header(len(fields) + 1)
+    for key, value in fields.items():
+        packer.pack(key)
+        packer.pack(value)
+    packer.pack("timing")
+    packer.pack(_timing(segmentation, *clocks()))
+    message: memoryview = packer.getbuffer()
     return message
 
 
@@ -162,13 +166,13 @@ def _community(community: Community) -> dict[str, Any]:
     }
 
 
-def _timing(segmentation: Segmentation, *, published_ns: int, service_s: float) -> dict[str, Any]:
+def _timing(segmentation: Segmentation, published_ns: int, published_s: float) -> dict[str, Any]:
     end_to_end_s, uncertainty_s = end_to_end(segmentation.frame, published_ns)
     return {
         "t_received_ns": segmentation.frame.received_ns,
         "t_published_ns": published_ns,
         "stages": {stage: float(spent_s) for stage, spent_s in segmentation.stages_s.items()},
-        "service_s": float(service_s),
+        "service_s": published_s - segmentation.frame.received_s,
         "end_to_end_s": end_to_end_s,
         "uncertainty_s": uncertainty_s,
     }

@@ -1,0 +1,201 @@
+"""What every benchmark shares: the machine it ran on, spreads, aims and the result file."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from scopeside.cli import BLAS_PATIENCE
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PACKAGES = ("numpy", "scipy", "torch", "openvino", "pyzmq", "msgpack", "scikit-network")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """One number to reach; `sense` says on which side of the limit."""
+
+    what: str
+    sense: Literal["at most", "at least", "above"]
+    limit: float
+    unit: str
+    measured: float
+
+    @property
+    def met(self) -> bool:
+        if self.sense == "at most":
+            return self.measured <= self.limit
+        if self.sense == "at least":
+            return self.measured >= self.limit
+        return self.measured > self.limit
+
+
+@dataclass(kw_only=True)
+class Report:
+    """Gathers one benchmark's tables and aims and writes `results/NAME.json`."""
+
+    name: str
+    question: str
+    how: str
+    aims: list[Aim] = field(default_factory=list)
+    tables: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._begun_s = time.monotonic()
+        self._busy_before = busy_share()
+
+    def table(self, title: str, rows: Sequence[Row]) -> None:
+        self.tables.append({"title": title, "rows": list(rows)})
+
+    def aim(self, what: str, sense: Any, limit: float, unit: str, measured: float) -> None:
+        """Compare a measured value, rounded as it is written, with its limit."""
+        self.aims.append(
+            Aim(what=what, sense=sense, limit=limit, unit=unit, measured=significant(measured, 4))
+        )
+
+    def write(self) -> None:
+        answer = {
+            "benchmark": self.name,
+            "question": self.question,
+            "how": self.how,
+            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="minutes"),
+            "took_s": round(time.monotonic() - self._begun_s, 1),
+            "machine": machine() | {"busy_before": self._busy_before},
+            "versions": versions(),
+            "aims": [asdict(aim) | {"met": aim.met} for aim in self.aims],
+            "tables": self.tables,
+            "notes": self.notes,
+        }
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        path = RESULTS / f"{self.name}.json"
+        path.write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        for aim in self.aims:
+            say(f"{'met   ' if aim.met else 'MISSED'} {described(asdict(aim))}")
+
+
+def described(aim: Mapping[str, Any]) -> str:
+    """One line: what was aimed at and what was measured."""
+    unit = f" {aim['unit']}" if aim["unit"] else ""
+    return f"{aim['what']}: {aim['measured']:g}{unit}, aim {aim['sense']} {aim['limit']:g}{unit}"
+
+
+def spread(values: Iterable[float], *, digits: int = 4) -> Row:
+    """Median and spread of repeated measurements."""
+    array = np.fromiter(values, dtype=np.float64)
+    low, middle, high = np.percentile(array, (20, 50, 80))
+    return {
+        "median": significant(middle, digits),
+        "p20": significant(low, digits),
+        "p80": significant(high, digits),
+        "max": significant(array.max(), digits),
+        "n": len(array),
+    }
+
+
+def significant(value: float, digits: int = 3) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def machine() -> Row:
+    """The processor, its cores and its memory."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(pages / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    named = dict(line.split(":", 1) for line in lines if ":" in line)
+    values = {key.strip(): value.strip() for key, value in named.items()}
+    kind = [values.get(f"{key}") for key in ("model name", "cpu family", "model")]
+    return f"{kind[0]} (family {kind[1]}, model {kind[2]})" if kind[0] else platform.machine()
+
+
+def busy_share() -> float | None:
+    """Share of all cores' time that others used during the last second; None where unknown.
+
+    What was running beside a benchmark explains more of its spread than anything else.
+    """
+
+    def counted() -> tuple[int, int]:
+        ticks = [int(tick) for tick in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return sum(ticks), ticks[3] + ticks[4]
+
+    try:
+        total, idle = counted()
+    except OSError:
+        return None
+    time.sleep(1.0)
+    total_after, idle_after = counted()
+    return round(1.0 - (idle_after - idle) / max(1, total_after - total), 2)
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        found[package] = importlib.metadata.version(package)
+    found["scopeside"] = importlib.metadata.version("scopeside")
+    found["commit"] = commit()
+    return found
+
+
+def commit() -> str:
+    """The commit that was measured, marked where the source had changes beyond it."""
+    try:
+        name = _git("rev-parse", "--short=10", "HEAD")
+        return name + ("+changes" if _git("status", "--porcelain", "service", "kernels") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True, text=True)
+    return done.stdout.strip()
+
+
+def say(text: str) -> None:
+    print(f"  {text}", flush=True)
+
+
+def in_fresh_process(script: str, *arguments: str) -> Any:
+    """Run a benchmark's own script with `arguments` and return the JSON on its last line.
+
+    A fresh process each, so that no measurement inherits another's caches, threads or memory;
+    its environment is what the `scopeside` command makes of ours.
+    """
+    done = subprocess.run(
+        [sys.executable, script, *arguments],
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+        env=dict([BLAS_PATIENCE]) | os.environ,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def quick_parser(document: str | None) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(description=(document or "").splitlines()[0])

@@ -1,0 +1,157 @@
+"""How right are the label maps of a simulated irradiation run, and do the ids last?
+
+    .venv/bin/python benchmarks/irradiation.py [--frames 40]
+
+A crystalline film turns amorphous from the left; every frame is scored against the truth. Both
+embedding modes on the same frames, several films.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+
+from harness import Report, Row, in_fresh_process, quick_parser, say, significant
+
+SEEDS = (0, 1, 2)
+SHAPE = (512, 512)
+MODES = ("chips", "shared")
+AGREEMENT_DOSES = (0.2, 0.5, 0.8)
+
+
+def run(mode: str, seed: int, frames: int) -> Row:
+    """Score one film; meant for a process of its own."""
+    from scopeside.assembly import assemble, still_frame, warm_up
+    from scopeside.configuration import load_settings
+    from scopeside.film_evaluation import FilmEvaluation
+    from scopeside.testing.specimen import IrradiatedFilm
+
+    configuration = load_settings(sets=[f"embed.mode={mode}"])
+    pipeline = assemble(configuration)
+    warm_up(pipeline, configuration.settings)
+    film = IrradiatedFilm(shape=SHAPE, seed=seed)
+    evaluation = FilmEvaluation()
+    resolutions, communities, spent_s = [], [], []
+    for number, dose in enumerate(np.linspace(0.0, 1.0, frames) * film.dose_full_e_per_m2):
+        exposed = film.expose(dose, number=number)
+        result = pipeline.segment(still_frame(exposed.counts_YX, number=number, series="film"))
+        evaluation.add(
+            frame=number,
+            labels_YX=result.label_map.labels_YX,
+            front_px_Y=exposed.front_px_Y,
+            dose_e_per_m2=exposed.dose_e_per_m2,
+        )
+        resolutions.append(result.graph.resolution)
+        communities.append(len(result.communities))
+        spent_s.append(sum(result.stages_s.values()))
+    score = evaluation.run_score()
+    if score is None:
+        raise SystemExit("A run needs at least one frame.")
+    return {
+        "mode": mode,
+        "seed": seed,
+        "frames": score.frames,
+        "mean_iou": significant(score.mean_iou, 4),
+        "mean_iou_one_to_one": significant(score.mean_iou_one_to_one, 4),
+        "mean_iou_of_ids": significant(score.mean_iou_of_ids, 4),
+        "ari": significant(score.ari, 4),
+        "front_error_median_px": significant(score.front_error_median_px),
+        "id_constancy": significant(score.id_constancy, 4),
+        "ids": len(score.class_of_id),
+        "communities_median": float(np.median(communities)),
+        "resolution_median": float(np.median(resolutions)),
+        "frames_per_s": significant(1.0 / float(np.median(spent_s))),
+    }
+
+
+def agreement() -> list[Row]:
+    """How far shared and chips mode agree on frames of every film."""
+    from scopeside.configuration import load_settings
+    from scopeside.stages.embed import build_embedder
+    from scopeside.stages.embed.parity import shared_agreement
+    from scopeside.stages.embed.simulated import film_image
+
+    shared, chips = (
+        build_embedder(load_settings(sets=[f"embed.mode={mode}"]).settings)
+        for mode in ("shared", "chips")
+    )
+    rows = []
+    for seed in SEEDS:
+        images = [film_image(SHAPE, seed=seed, progress=dose) for dose in AGREEMENT_DOSES]
+        found = shared_agreement(shared, chips, images, chip_px=64, stride_px=32)
+        rows.append(
+            {
+                "seed": seed,
+                "frames": len(images),
+                "chips": found.chips,
+                "centred_cosine": significant(found.centred_cosine, 4),
+                "neighbour_overlap": significant(found.neighbour_overlap, 4),
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    parser = quick_parser(__doc__)
+    parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument("--one", nargs=2, metavar=("MODE", "SEED"))
+    parser.add_argument("--agreement", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.one:
+        mode, seed = arguments.one
+        json.dump(run(mode, int(seed), arguments.frames), sys.stdout)
+        print()
+        return
+    if arguments.agreement:
+        json.dump(agreement(), sys.stdout)
+        print()
+        return
+    report = Report(
+        name="irradiation",
+        question="How right are the label maps of a simulated irradiation run?",
+        how=(
+            f"{arguments.frames} frames of 512 x 512 from dose 0 to full, 64-px chips at stride"
+            f" 32, {len(SEEDS)} films, default settings. Mean IoU maps communities to classes many"
+            " to one; id constancy is the share of (frame, class) pairs whose class carries its"
+            " usual id. Aims are on the mean over the films, the front error on their median."
+        ),
+    )
+    rows = []
+    for mode in MODES:
+        for seed in SEEDS:
+            row = in_fresh_process(
+                __file__, "--one", mode, str(seed), "--frames", str(arguments.frames)
+            )
+            rows.append(row)
+            say(
+                f"{mode}, film {seed}: mean IoU {row['mean_iou']}, front error"
+                f" {row['front_error_median_px']} px, ids constant {row['id_constancy']}"
+            )
+    report.table("Scores against the truth", rows)
+    report.table(
+        "Shared mode against chips mode, embedding by embedding",
+        in_fresh_process(__file__, "--agreement"),
+    )
+    for mode in MODES:
+        own = [row for row in rows if row["mode"] == mode]
+        mean = {
+            name: float(np.mean([row[name] for row in own]))
+            for name in ("mean_iou", "id_constancy")
+        }
+        error_px = float(np.median([row["front_error_median_px"] for row in own]))
+        report.aim(f"mean IoU, {mode} mode", "at least", 0.9, "", mean["mean_iou"])
+        report.aim(f"front position error, {mode} mode", "at most", 16.0, "px", error_px)
+        report.aim(
+            f"ids of the two phases constant, {mode} mode",
+            "at least",
+            99.0,
+            "% of frames",
+            100.0 * mean["id_constancy"],
+        )
+    report.write()
+
+
+if __name__ == "__main__":
+    main()
