@@ -108,3 +108,34 @@ def test_the_extras_that_pages_install_exist():
 
     assert shown <= set(extras)
     assert "cpu" in shown
+
+
+def decisions() -> list[str]:
+    return sorted(path.name for path in (ROOT / "docs/adr").glob("[0-9]*.md"))
+
+
+def test_the_index_of_decisions_lists_every_one_in_order():
+    listed = re.findall(r"^\| \[\d{4}\]\((.+?)\)", read("docs/adr/README.md"), re.MULTILINE)
+
+    assert listed == sorted(listed)
+    assert set(decisions()) <= set(listed)
+    assert [name[:4] for name in listed] == [f"{n:04d}" for n in range(1, len(listed) + 1)]
+
+
+@pytest.mark.parametrize("name", decisions())
+def test_a_decision_has_its_number_its_context_and_its_consequences(name):
+    text = read(f"docs/adr/{name}")
+
+    assert text.startswith(f"# {name[:4]} ")
+    for part in ("Context", "Decision", "Consequences"):
+        assert part in text
+
+
+def test_every_dependency_has_its_reason_in_a_decision():
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    extras = project["optional-dependencies"]
+    required = [*project["dependencies"], *(one for extra in extras.values() for one in extra)]
+    names = {re.split(r"[\[<>=~;]", one)[0] for one in required}
+    text = "\n".join(read(f"docs/adr/{name}") for name in decisions())
+
+    assert {name for name in names if not re.search(rf"\b{re.escape(name)}\b", text)} == set()
