@@ -94,6 +94,8 @@ def by_scikit_network(graph: Graph, resolution: float) -> Array:
     )
     louvain = Louvain(
         resolution=resolution,
+        tol_optimization=1e-5,
+        tol_aggregation=1e-5,
         shuffle_nodes=True,
         random_state=SEED,
         sort_clusters=False,
