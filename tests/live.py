@@ -22,6 +22,7 @@ from scopeside.client.control import ControlClient
 from scopeside.client.publisher import FramePublisher
 from scopeside.client.subscriber import EventSubscriber, ResultSubscriber
 from scopeside.configuration import load_settings
+from scopeside.errors import FatalError
 from scopeside.runtime.service import Service
 
 READY_S = 60.0
@@ -65,25 +66,33 @@ SMALL = ["embed.backend=null", "service.frame_shape=[96,64]", "chips.size_px=32"
 class Running:
     """A service in this process, and clients connected to it."""
 
-    def __init__(self, endpoints: Endpoints, *, sets=(), embedder=None) -> None:
+    def __init__(self, endpoints: Endpoints, *, sets=(), embedder=None, ready=True) -> None:
         self.endpoints = endpoints
         configuration = load_settings(sets=[*SMALL, *endpoints.sets(), *sets])
         self.service = Service(configuration, embedder=embedder)
         self.exit_codes: list[int] = []
-        self._thread = Thread(target=lambda: self.exit_codes.append(self.service.run()))
+        self.errors: list[BaseException] = []
+        self._thread = Thread(target=self._run)
         self._thread.start()
         self.control = ControlClient(endpoints.control, timeout_s=ANSWER_S)
+        self.results = ResultSubscriber(endpoints.results)
+        self.events = EventSubscriber(endpoints.events)
         try:
-            self.wait_for("ready")
-            self.results = ResultSubscriber(endpoints.results)
-            self.events = EventSubscriber(endpoints.events)
-            # A SUB socket hears nothing until its subscription has arrived: make the service
-            # speak until it does.
-            while self.events.receive(0.02) is None:
-                self.control.call("resume")
+            if ready:
+                self.wait_for("ready")
+                # A SUB socket hears nothing until its subscription has arrived: make the
+                # service speak until it does.
+                while self.events.receive(0.02) is None:
+                    self.control.call("resume")
         except BaseException:
-            self.stop()
+            self.close()
             raise
+
+    def _run(self) -> None:
+        try:
+            self.exit_codes.append(self.service.run())
+        except FatalError as error:
+            self.errors.append(error)
 
     def wait_for(self, state: str) -> None:
         until_s = time.monotonic() + READY_S
@@ -103,15 +112,17 @@ class Running:
         assert not self._thread.is_alive(), "the service did not stop"
 
     def close(self) -> None:
-        self.stop()
-        self.control.close()
-        self.results.close()
-        self.events.close()
+        try:
+            self.stop()
+        finally:
+            self.control.close()
+            self.results.close()
+            self.events.close()
 
 
 @contextmanager
-def running(endpoints: Endpoints, *, sets=(), embedder=None) -> Iterator[Running]:
-    service = Running(endpoints, sets=sets, embedder=embedder)
+def running(endpoints: Endpoints, *, sets=(), embedder=None, ready=True) -> Iterator[Running]:
+    service = Running(endpoints, sets=sets, embedder=embedder, ready=ready)
     try:
         yield service
     finally:

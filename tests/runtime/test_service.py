@@ -315,6 +315,75 @@ def test_a_frame_that_never_ends_cannot_hold_up_the_stop(endpoints):
     assert books["dropped"] == {"deadline": 3}
 
 
+def test_a_service_that_warms_beats_answers_and_can_be_stopped(endpoints):
+    embedder = GatedEmbedder(NullEmbedder())
+    embedder.gate.clear()
+    with running(endpoints, embedder=embedder, ready=False) as service:
+        try:
+            beats = [wait_for_event(service, "heartbeat", state="warming") for _ in range(2)]
+            with pytest.raises(ServiceError, match="is warming"):
+                service.control.call("resume")
+            service.stop()
+        finally:
+            embedder.gate.set()
+    assert beats[1]["uptime_s"] > beats[0]["uptime_s"] + 0.5
+    assert service.exit_codes == [0]
+    assert service.service.left_behind
+
+
+def test_a_service_that_drains_beats_to_the_end(endpoints):
+    embedder = GatedEmbedder(NullEmbedder())
+    with running(endpoints, sets=LOSSLESS, embedder=embedder) as service:
+        embedder.gate.clear()
+        embedder.entered.clear()
+        push(service, [two_phases()])
+        assert embedder.entered.wait(ANSWER_S)
+        service.control.call("drain")
+        uptimes = [
+            wait_for_event(service, "heartbeat", state="draining")["uptime_s"] for _ in range(2)
+        ]
+        embedder.gate.set()
+        assert wait_for_event(service, "heartbeat", state="stopped")["uptime_s"] > uptimes[1]
+    assert uptimes[1] > uptimes[0]
+    assert not service.service.left_behind
+
+
+def test_a_thread_that_dies_takes_the_service_with_it(endpoints):
+    class Deadly(NullEmbedder):
+        armed = False
+
+        def embed(self, prepared, grid):
+            if self.armed:
+                raise SystemExit("no exception of a frame")
+            return super().embed(prepared, grid)
+
+    embedder = Deadly()
+    with running(endpoints, sets=LOSSLESS, embedder=embedder) as service:
+        embedder.armed = True
+        push(service, [two_phases()])
+        wait_for_event(service, "heartbeat", state="stopped")
+    assert service.exit_codes == []
+    (error,) = service.errors
+    assert isinstance(error, ServiceError)
+    assert "a thread failed: SystemExit" in str(error)
+
+
+@pytest.mark.parametrize("taken", ["tcp://127.0.0.1:*", "ipc://{folder}/taken"])
+def test_a_frame_endpoint_in_use_is_told_once_the_service_is_warm(tmp_path, taken):
+    context = zmq.Context()
+    holder = context.socket(zmq.PULL)
+    holder.bind(taken.format(folder=tmp_path))
+    address = holder.last_endpoint.rstrip(b"\0").decode()
+    sets = [*SMALL, *ipc_endpoints(tmp_path).sets(), "ingest.attach=bind"]
+    try:
+        service = Service(load_settings(sets=[*sets, f"ingest.endpoint={address}"]))
+        with pytest.raises(EndpointError, match=r"ingest\.endpoint .* cannot be bound"):
+            service.run()
+    finally:
+        holder.close()
+        context.term()
+
+
 @pytest.mark.parametrize("setting", ["publish.results", "publish.events", "control.endpoint"])
 @pytest.mark.parametrize("taken", ["tcp://127.0.0.1:*", "ipc://{folder}/taken"])
 def test_an_endpoint_in_use_is_one_sentence_that_names_the_setting(tmp_path, setting, taken):
