@@ -96,7 +96,7 @@ class Heard:
                 name=reason,
                 value=f"{count} messages would be dropped: {self.sentences[reason]}",
                 ok=False,
-                fix="Compare the sender with docs/protocol.md.",
+                fix="Compare the sender with docs/wire-contract.md.",
             )
 
 
