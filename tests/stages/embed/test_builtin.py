@@ -11,7 +11,7 @@ from scopeside.stages.embed.simulated import film_chips, film_image
 from scopeside.stages.embed.weights import state_sha256
 from scopeside_kernels import reference
 
-SHA256 = "ea5509ec62ca7e88636db44707b871dd94872ac20e7bd230f32435c0cf08a62c"
+SHA256 = "4cec64a07a14005fd3ce0da2d65902900ed4a6841dae21b3f5aadae077cb2b9f"
 
 
 def test_built_in_weights_have_the_committed_hash_and_name(weights):

@@ -1,9 +1,9 @@
 """The built-in weights: a seeded initialisation with calibrated batch-norm statistics.
 
 They are not trained. Convolutions are drawn He-uniform from a frozen random stream, half of the
-first layer's as oriented waves, and the batch-norm statistics in `builtin_bn.safetensors` were
-calibrated on simulated frames by `python -m scopeside.stages.embed.calibrate`, so that every
-channel of every layer is alive.
+first layer's as oriented waves and the 3x3 ones smooth in space. The batch-norm statistics in
+`builtin_bn.safetensors` were calibrated on simulated frames by
+`python -m scopeside.stages.embed.calibrate`, so that every channel of every layer is alive.
 """
 
 from __future__ import annotations
@@ -22,12 +22,23 @@ from scopeside.stages.embed.weights import Weights, checked_state, state_sha256
 
 NAME = "builtin-seeded-v1"
 SEED = 1
-"""Of the seeds 1 to 8, one of the two that told simulated crystal from amorphous best (chips'
-mean IoU 0.89; the eight lie between 0.76 and 0.90) and of these the better on real micrographs."""
 
-BRANCH_GAIN = 0.05
-"""Scale of each residual branch (`bn3.weight`). At 1 a random network of this depth is chaotic:
-the rounding of bf16 grows until chips keep a cosine of only 0.92 to float32."""
+BRANCH_GAIN = 0.1
+"""Scale of a residual branch that keeps the size of the map (`bn3.weight`). At 1 a random network
+of this depth is chaotic: the rounding of bf16 grows until chips keep a cosine of only 0.92 to
+float32."""
+
+SHORTCUT_GAIN = 0.6
+"""Scale of the shortcut in the first block of a layer (`downsample.1.weight`), beside a branch of
+1. Where the map is halved it looks at every other place only; the branch, whose kernel is smooth,
+pools over all of them."""
+
+BINOMIAL = (1.0, 2.0, 1.0)
+"""Smoothing along each axis of the 3x3 convolutions, so that each halving averages what the layer
+before it found and a texture looks the same wherever its period begins. Measured on nine
+two-phase frames and on seven real micrographs of five kinds, against kernels that are not smooth:
+neighbours of the same class 0.85 -> 0.96 and 0.62 -> 0.72, many-to-one mean IoU (mean over five
+and three resolutions) 0.75 -> 0.94 and 0.47 -> 0.58."""
 
 GABORS = 32
 """Filters of the first layer that are oriented waves; the other half is He-uniform. Waves tell
@@ -41,8 +52,9 @@ def seeded_state(seed: int = SEED) -> dict[str, Tensor]:
 
     He et al. 2015 (arXiv 1502.01852): variance 2/fan_in, so uniform within sqrt(6/fan_in).
     NumPy guarantees the stream of `RandomState.random_sample`, and the arithmetic is float64
-    rounded once, so the bits are the same on every machine. Half of the first layer's
-    filters are then replaced by oriented waves, alike in the three colours.
+    rounded once, so the bits are the same on every machine. The 3x3 convolutions of the
+    blocks are smoothed, and half of the first layer's filters are replaced by oriented
+    waves, alike in the three colours.
     """
     random = np.random.RandomState(seed)
     state: dict[str, Tensor] = {}
@@ -51,15 +63,28 @@ def seeded_state(seed: int = SEED) -> dict[str, Tensor]:
         if len(shape) == 4:
             bound = sqrt(6.0 / prod(shape[1:]))
             values = (random.random_sample(shape) * 2.0 - 1.0) * bound
+            if name.endswith("conv2.weight"):
+                values = _smooth(values)
             state[name] = torch.from_numpy(values.astype(np.float32))
+        elif name.endswith("downsample.1.weight"):
+            state[name] = torch.full(shape, SHORTCUT_GAIN)
         elif name.endswith("bn3.weight"):
-            state[name] = torch.full(shape, BRANCH_GAIN)
+            # The first block of a layer changes the map; the others refine it.
+            state[name] = torch.full(shape, 1.0 if ".0." in name else BRANCH_GAIN)
         elif name.endswith(("weight", "running_var")):
             state[name] = torch.ones(shape)
         elif name.endswith(("bias", "running_mean")):
             state[name] = torch.zeros(shape)
     state["conv1.weight"][:GABORS] = torch.from_numpy(_gabors(random))[:, None]
     return state
+
+
+def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 3x3 kernels that mix channels by the central tap and smooth in space, same norm."""
+    window = np.outer(BINOMIAL, BINOMIAL)
+    # The sums of squares of binomials are whole, so the window's norm (6) is exact.
+    smooth: NDArray[np.float64] = values[:, :, 1:2, 1:2] * (3.0 * window / 6.0)
+    return smooth
 
 
 def _gabors(random: np.random.RandomState) -> NDArray[np.float32]:
