@@ -18,8 +18,9 @@ from scopeside.ports import Clusterer
 from scopeside.settings import Settings
 from scopeside.thinning import Thinning
 
-LADDER = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0, 1.5)
-"""Resolutions tried. Below the first, two phases that touch were joined even in clear frames."""
+LADDER = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
+"""Resolutions tried. Below the first, two phases were joined even in clear frames; the last is
+plain modularity, as published."""
 THINNED_SHARE = 0.25
 """Edges taken away: enough to unsettle an arbitrary split, too few to hurt a real one."""
 SURVEY_DRAWS = 3
@@ -27,7 +28,7 @@ SURVEY_DRAWS = 3
 STABLE = 0.85
 """Agreement from which a split counts as real. One phase alone split with 0.4 to 0.85, two
 phases with 0.88 to 1.00."""
-TOLERANCE = 0.1
+TOLERANCE = 0.08
 """Rungs this close to the most stable one count as its equals: coarse ones miss small phases,
 and of too fine ones the identities join what is one material."""
 HOLD = 0.05

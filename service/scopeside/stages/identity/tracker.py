@@ -29,7 +29,7 @@ REACH = 0.4
 """Farthest that a community may lie from an identity, in units of the spread, to be it."""
 OVERLAP_REACH = 1.0
 """How much farther full overlap with the last frame lets it lie, as a share of REACH."""
-MERGE = 0.3
+MERGE = 0.35
 """A community left over within this of an identity is an over-split part of it."""
 PROOF_FRAMES = 3
 """Frames in a row that something new must be seen in before it gets an id."""
