@@ -157,15 +157,26 @@ def unit_rows(embeddings_ND: Array, *, centred: bool) -> Float32:
         if centred and len(embeddings_ND)
         else np.zeros(embeddings_ND.shape[1])
     )
+    mean_norm = math.sqrt(float(mean_D @ mean_D))
+    work_ND = np.empty((min(64, len(unit_ND)), embeddings_ND.shape[1]))
     for first in range(0, len(unit_ND), 64):  # in float64 only as much as stays in the cache
-        rows_ND = embeddings_ND[first : first + 64].astype(np.float64)
-        floor_N = NEGLIGIBLE_NORM * np.sqrt(np.einsum("nd,nd->n", rows_ND, rows_ND))
-        rows_ND -= mean_D
-        norm_N = np.sqrt(np.einsum("nd,nd->n", rows_ND, rows_ND))
-        inverse_N = np.zeros_like(norm_N)
-        np.divide(1.0, norm_N, out=inverse_N, where=norm_N > floor_N)
-        np.multiply(rows_ND, inverse_N[:, None], out=unit_ND[first : first + 64], casting="unsafe")
+        tile = slice(first, first + 64)
+        rows_ND = work_ND[: len(unit_ND[tile])]
+        np.subtract(embeddings_ND[tile], mean_D, out=rows_ND)
+        norm_N = _norms(rows_ND)
+        # A row's own norm is at most this, so few rows come close enough to be measured.
+        if (norm_N <= NEGLIGIBLE_NORM * (norm_N + mean_norm)).any():
+            norm_N[norm_N <= NEGLIGIBLE_NORM * _norms(embeddings_ND[tile].astype(np.float64))] = 0
+        inverse_N = np.divide(1.0, norm_N, out=np.zeros_like(norm_N), where=norm_N > 0)
+        np.multiply(rows_ND, inverse_N[:, None], out=rows_ND)
+        unit_ND[tile] = rows_ND
     return unit_ND
+
+
+def _norms(rows_ND: Float64) -> Float64:
+    """Length of every row; a product of vectors is several times faster than `einsum` here."""
+    squared_N: Float64 = np.matmul(rows_ND[:, None, :], rows_ND[:, :, None])[:, 0, 0]
+    return np.sqrt(squared_N)
 
 
 def neighbours(unit_ND: Float32, k: int, block_rows: int = 1024) -> tuple[Int32, Float32]:
