@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -22,7 +22,7 @@ from scopeside.client.control import ControlClient
 from scopeside.client.publisher import FramePublisher
 from scopeside.client.subscriber import EventSubscriber, ResultSubscriber
 from scopeside.configuration import load_settings
-from scopeside.errors import FatalError
+from scopeside.errors import EndpointError, FatalError
 from scopeside.runtime.service import Service
 
 READY_S = 60.0
@@ -130,18 +130,17 @@ def running(endpoints: Endpoints, *, sets=(), embedder=None, ready=True) -> Iter
 
 
 @contextmanager
-def serving(endpoints: Endpoints, *, sets=(), log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The real process, ready; killed when the test leaves it running."""
-    given = [f"--set={one}" for one in [*endpoints.sets(), *sets]]
+def started(*words: str, log: Path, python=()) -> Iterator[subprocess.Popen[bytes]]:
+    """A `scopeside` command as a process, its output in `log`; killed when it will not end."""
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "scopeside", "serve", *given],
+            [sys.executable, *python, "-m", "scopeside", *words],
+            stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
     try:
-        wait_until_ready(process, endpoints, log)
         yield process
     finally:
         if process.poll() is None:
@@ -153,13 +152,113 @@ def serving(endpoints: Endpoints, *, sets=(), log: Path) -> Iterator[subprocess.
                 process.wait()
 
 
+def serve_words(endpoints: Endpoints, sets=()) -> list[str]:
+    return ["serve", *(f"--set={one}" for one in [*endpoints.sets(), *sets])]
+
+
+@contextmanager
+def serving(endpoints: Endpoints, *, sets=(), log: Path, python=()) -> Iterator[subprocess.Popen]:
+    """The real process, ready."""
+    with started(*serve_words(endpoints, sets), log=log, python=python) as process:
+        wait_until_ready(process, endpoints, log)
+        yield process
+
+
+def finished(*words: str, timeout_s: float = READY_S) -> subprocess.CompletedProcess[str]:
+    """Run a `scopeside` command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "scopeside", *words],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+class Listener:
+    """Results and events of a service, whether it runs already or not."""
+
+    def __init__(self, endpoints: Endpoints, *, keys=None) -> None:
+        self.endpoints = endpoints
+        self.results = ResultSubscriber(endpoints.results, keys=keys)
+        self.events = EventSubscriber(endpoints.events, keys=keys)
+
+    def join(self, socket: str, *, shape=(96, 64), attach: str = "bind") -> None:
+        """Return once both subscriptions have arrived: a PUB socket tells nobody, so frames of
+        a series of their own are sent until a result of one is heard."""
+        self.wait_for_event("heartbeat", state="ready")
+        with FramePublisher(self.endpoints.frames, socket=socket, attach=attach) as publisher:
+            assert publisher.wait_for_subscriber(ANSWER_S), "the service did not come for frames"
+            publisher.start("joining")
+            until_s = time.monotonic() + READY_S
+            while True:
+                publisher.frame(two_phases(shape))
+                if self.results.receive(0.2) is not None:
+                    break
+                assert time.monotonic() < until_s, "no result is heard"
+        self.wait_for_event("series", event="ended", series="joining")
+
+    def wait_for_event(self, kind: str, **fields):
+        until_s = time.monotonic() + READY_S
+        while time.monotonic() < until_s:
+            event = self.events.receive(1.0)
+            if event and event["kind"] == kind and fields.items() <= event.items():
+                return event
+        raise AssertionError(f"no {kind} event with {fields}")
+
+    def result(self, series: str):
+        """The next result of this series."""
+        until_s = time.monotonic() + READY_S
+        while time.monotonic() < until_s:
+            result = self.results.receive(1.0)
+            if result is not None and result.series == series:
+                return result
+        raise AssertionError(f"no result of series {series}")
+
+    def to_the_end(self, series: str):
+        """All results of a series, and the books that its end was told with."""
+        ended = self.wait_for_event("series", event="ended", series=series)
+        return [self.result(series) for _ in range(ended["accounting"]["segmented"])], ended
+
+    def close(self) -> None:
+        self.results.close()
+        self.events.close()
+
+
+@contextmanager
+def listening(endpoints: Endpoints, **options) -> Iterator[Listener]:
+    listener = Listener(endpoints, **options)
+    try:
+        yield listener
+    finally:
+        listener.close()
+
+
+def status_of(endpoints: Endpoints):
+    with ControlClient(endpoints.control, timeout_s=ANSWER_S) as control:
+        return control.call("status")
+
+
+def balances(books) -> bool:
+    settled = books["segmented"] + books["duplicate"] + sum(books["dropped"].values())
+    return books["received"] == settled + books["in_flight"]
+
+
 def wait_until_ready(process, endpoints: Endpoints, log: Path) -> None:
+    wait_until(process, endpoints, log, "ready")
+
+
+def wait_until(process, endpoints: Endpoints, log: Path, state: str) -> None:
+    """Wait for a process to answer that it is in `state`."""
     until_s = time.monotonic() + READY_S
-    with plain_requester(endpoints.control) as ask:
-        while ask({"v": 1, "id": 1, "cmd": "status"})["state"] != "ready":
+    with ControlClient(endpoints.control, timeout_s=0.5) as control:
+        while True:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until_s, log.read_text()
-            time.sleep(0.05)
+            with suppress(EndpointError):
+                if control.call("status")["state"] == state:
+                    return
+                time.sleep(0.02)
 
 
 @contextmanager

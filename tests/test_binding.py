@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from scopeside.binding import ipc_in_use
+from scopeside.binding import ipc_in_use, remove_ipc
 
 
 @pytest.fixture
@@ -30,3 +30,10 @@ def test_what_is_no_socket_is_left_to_zeromq(tmp_path):
     (tmp_path / "file").write_text("")
     for endpoint in (f"ipc://{tmp_path}/absent", f"ipc://{tmp_path}/file", "tcp://127.0.0.1:1"):
         assert not ipc_in_use(endpoint)
+
+
+def test_the_file_of_a_socket_is_removed_and_nothing_else(bound, tmp_path):
+    (tmp_path / "file").write_text("")
+    for endpoint in (f"ipc://{bound}", f"ipc://{tmp_path}/file", f"ipc://{tmp_path}/absent"):
+        remove_ipc(endpoint)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

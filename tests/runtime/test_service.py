@@ -414,4 +414,5 @@ def test_twenty_services_one_after_another_leave_nothing_behind(tmp_path):
     gc.collect()
     assert set(threading.enumerate()) <= threads
     assert process.num_fds() <= files + 2
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+    # The publisher of frames bound "f", and ZeroMQ leaves such files behind.
+    assert {path.name for path in tmp_path.iterdir()} <= {"f"}

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import zmq
 
+from scopeside.binding import remove_ipc
 from scopeside.errors import ConfigError, RequestError, ServiceError
 from scopeside.stages.publish import Context, Socket, bind
 from scopeside.wire.control import (
@@ -61,6 +62,7 @@ class ControlServer:
         commands: Commands,
     ) -> None:
         self._commands = commands
+        self._endpoint = endpoint
         self._socket = context.socket(zmq.ROUTER)
         self._socket.set_hwm(BACKLOG_MESSAGES)
         self._socket.linger = 200
@@ -76,6 +78,7 @@ class ControlServer:
                 if self._socket.poll(POLL_MS):
                     self._answer(self._socket.recv_multipart(), time.time_ns())
         finally:
+            remove_ipc(self._endpoint)
             self._socket.close()
 
     def _answer(self, parts: list[bytes], received_ns: int) -> None:

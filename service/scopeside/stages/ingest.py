@@ -17,7 +17,7 @@ from threading import Event
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from scopeside.binding import ipc_in_use
+from scopeside.binding import ipc_in_use, remove_ipc
 from scopeside.errors import ConfigError, DropReason, EndpointError
 from scopeside.settings import IngestSettings, LimitSettings
 from scopeside.stages.intake import Intake
@@ -86,6 +86,7 @@ class Ingest:
         self._intake = intake
         self._max_parts = limits.parts
         self._lossless = settings.effective_policy == "lossless"
+        self._bound = False
         self._lost_s: float | None = None
         self._greeted = False
         self._grace_s = GRACE_S
@@ -130,6 +131,8 @@ class Ingest:
     def close(self) -> None:
         """Close the socket; harmless when it is closed."""
         if not self._socket.closed:
+            if self._bound:
+                remove_ipc(self._settings.endpoint)
             self._socket.disable_monitor()
             self._monitor.close(linger=0)
             self._socket.close(linger=0)
@@ -223,6 +226,7 @@ class Ingest:
                 if ipc_in_use(settings.endpoint):
                     raise zmq.ZMQError(zmq.EADDRINUSE)
                 self._socket.bind(settings.endpoint)
+                self._bound = True
             else:
                 self._socket.connect(settings.endpoint)
         except zmq.ZMQError as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 import zmq
 
-from scopeside.binding import ipc_in_use
+from scopeside.binding import ipc_in_use, remove_ipc
 from scopeside.channels import Channel, EndOfChannelError
 from scopeside.errors import EndpointError
 from scopeside.messages import Accounting, Segmentation
@@ -37,6 +37,7 @@ class Outputs:
     def __init__(
         self, settings: PublishSettings, context: Context, *, secure: Callable[[Socket], None]
     ) -> None:
+        self._endpoints = (settings.results, settings.events)
         self._events_lock = Lock()
         self._results = _bound(context, settings.results, "publish.results", settings, secure)
         try:
@@ -56,6 +57,8 @@ class Outputs:
         self._results.send(message, copy=False)
 
     def close(self) -> None:
+        for endpoint in self._endpoints:
+            remove_ipc(endpoint)
         with self._events_lock:
             self._events.close(linger=LINGER_MS)
         self._results.close(linger=LINGER_MS)
