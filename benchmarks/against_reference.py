@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from harness import ROOT, Report, Row, in_fresh_process, quick_parser, say, spread
 
+from harness import ROOT, Report, Row, in_fresh_process, quick_parser, say, spread
 from scopeside.messages import Array, ChipGrid, Float32
 
 sys.path.insert(0, str(ROOT / "tests" / "parity"))
