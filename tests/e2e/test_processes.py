@@ -8,6 +8,8 @@ from collections import Counter
 import numpy as np
 import psutil
 import pytest
+import zmq
+
 from live import (
     ANSWER_S,
     SMALL,
@@ -23,7 +25,6 @@ from live import (
     two_phases,
     wait_until,
 )
-
 from scopeside.client.publisher import FramePublisher
 
 pytestmark = pytest.mark.e2e
@@ -61,9 +62,7 @@ def simulate_words(endpoints, *words, series, frames, socket="push"):
     return ["simulate", *given, "--frames", str(frames), "--shape", "64x48", *words, "--quiet"]
 
 
-def test_a_faulty_run_comes_back_in_order_and_every_fault_is_in_the_books(
-    endpoints, log, tmp_path
-):
+def test_a_faulty_run_comes_back_in_order_and_every_fault_is_in_the_books(endpoints, log, tmp_path):
     report, frames = tmp_path / "report.json", 120
     faults = "gap=0.1,duplicate=0.1,reorder=0.1,burst=0.03,truncate=0.1,garbage=0.2"
     faults += ",late-series=0.2,big-endian=0.3,lz4=0.2,zstd=0.2"
@@ -230,9 +229,7 @@ def test_two_senders_at_once_are_both_accounted_for(tcp, log, tmp_path):
         heard.join("push", attach="connect")
         before = status_of(tcp)["totals"]["received"]
         words = [
-            simulate_words(
-                tcp, "--attach", "connect", "--rate", "200", series=name, frames=frames
-            )
+            simulate_words(tcp, "--attach", "connect", "--rate", "200", series=name, frames=frames)
             for name in ("one", "two")
         ]
         with (
@@ -260,24 +257,21 @@ def test_it_does_not_matter_who_is_started_first(tmp_path, log, first):
     words = simulate_words(endpoints, "--rate", "0", series="run", frames=20, socket="pub")
     serve = started(*serve_words(endpoints, sets), log=log)
     simulate = started(*words, log=tmp_path / "simulate.log")
-    with listening(endpoints) as heard:
-        with serve if first == "service" else simulate as earlier:
-            if first == "service":
-                wait_until(earlier, endpoints, log, "ready")
-            else:
-                until_s = time.monotonic() + ANSWER_S
-                while not (tmp_path / "f").exists():
-                    assert time.monotonic() < until_s
-                    time.sleep(0.02)
-            with simulate if first == "service" else serve:
-                ended = heard.wait_for_event("series", event="ended", series="run")
+    with listening(endpoints) as heard, serve if first == "service" else simulate as earlier:
+        if first == "service":
+            wait_until(earlier, endpoints, log, "ready")
+        else:
+            until_s = time.monotonic() + ANSWER_S
+            while not (tmp_path / "f").exists():
+                assert time.monotonic() < until_s
+                time.sleep(0.02)
+        with simulate if first == "service" else serve:
+            ended = heard.wait_for_event("series", event="ended", series="run")
     assert ended["accounting"]["segmented"] == 20
     assert ended["accounting"]["missing"] == 0
 
 
 def test_a_subscriber_that_never_reads_slows_nobody(tcp, log):
-    import zmq
-
     context = zmq.Context()
     with context.socket(zmq.SUB) as idle, listening(tcp) as heard:
         idle.linger, idle.rcvhwm = 0, 1
@@ -338,9 +332,9 @@ def test_five_services_one_after_another_end_clean(tmp_path):
 
 
 def test_three_thousand_frames_leave_memory_as_it_was(ipc, log):
-    image = two_phases((96, 96))
-    sets = ["embed.backend=null", "chips.size_px=48", "service.frame_shape=[96,96]"]
-    quick = ["graph.resolution=0.5", "ingest.socket=pull"]
+    image = two_phases((64, 64))
+    sets = ["embed.backend=null", "chips.size_px=32", "service.frame_shape=[64,64]"]
+    quick = ["chips.stride_px=32", "graph.resolution=0.5", "ingest.socket=pull"]
     with serving(ipc, sets=[*sets, *quick], log=log) as process:
         service = psutil.Process(process.pid)
         with FramePublisher(ipc.frames, socket="push") as publisher:
@@ -360,8 +354,8 @@ def test_three_thousand_frames_leave_memory_as_it_was(ipc, log):
             rss_after, threads_after, files_after = send(2500)
         totals = status_of(ipc)["totals"]
     assert totals["segmented"] == 3000
-    # 2,500 frames of 18 kB hold 46 MB and their results 69 MB: a quarter of either would show.
-    assert rss_after - rss_before < 10 * 2**20
+    # 2,500 frames of 8 kB are 20 MB, their results 30 MB: a quarter of either would show.
+    assert rss_after - rss_before < 5 * 2**20
     assert threads_after == threads_before
     assert files_after <= files_before + 2
 
@@ -370,28 +364,20 @@ def test_three_thousand_frames_leave_memory_as_it_was(ipc, log):
     ("sets", "code", "words"),
     [
         (["publish.results={held}"], 3, "publish.results = {held} cannot be bound"),
-        (["control.endpoint={held}"], 3, "control.endpoint = {held} cannot be bound"),
         (["ingest.attach=bind", "ingest.endpoint={held}"], 3, "ingest.endpoint {held} cannot be"),
         (["ingest.polciy=latest"], 2, "ingest.policy"),
-        (["graph.neighbours=0"], 2, "graph.neighbours = 0"),
         (["embed.backend=torch", "embed.weights={folder}/broken.pth"], 6, "broken.pth"),
-        (["embed.backend=torch", "embed.weights={folder}/absent.pth"], 6, "absent.pth"),
-        (["preprocess.flat={folder}/absent.npy"], 2, "preprocess.flat"),
-        (["security.curve=true"], 2, "security.server_key is not set"),
     ],
 )
 def test_what_keeps_the_service_from_starting_is_one_sentence_and_an_exit_code(
     tcp, tmp_path, sets, code, words
 ):
-    import zmq
-
     (tmp_path / "broken.pth").write_bytes(b"no checkpoint")
     context = zmq.Context()
     with context.socket(zmq.PUSH) as holder:
         holder.linger = 0
         holder.bind("tcp://127.0.0.1:*")
-        held = holder.last_endpoint.rstrip(b"\0").decode()
-        known = {"held": held, "folder": tmp_path}
+        known = {"held": holder.last_endpoint.rstrip(b"\0").decode(), "folder": tmp_path}
         given = [*tcp.sets(), *SMALL, "log.level=error", *(one.format(**known) for one in sets)]
         done = finished("serve", *(f"--set={one}" for one in given))
     context.term()
