@@ -198,6 +198,19 @@ def test_pause_holds_a_lossless_sender_and_resume_loses_nothing(endpoints):
         assert [result.frame for result in collect(service, 3)] == [0, 1, 2]
 
 
+def test_a_frame_that_comes_right_after_the_pause_waits(endpoints):
+    with running(endpoints, sets=LOSSLESS) as service, service.publisher(socket="push") as sender:
+        sender.start("s")
+        sender.frame(two_phases())
+        collect(service, 1)
+        service.control.call("pause")
+        sender.frame(two_phases(seed=1))
+        assert service.results.receive(0.3) is None
+        assert service.status()["totals"]["received"] == 1
+        service.control.call("resume")
+        assert [result.frame for result in collect(service, 1)] == [1]
+
+
 def test_live_settings_change_and_others_are_refused_by_name(endpoints):
     with running(endpoints, sets=LOSSLESS) as service:
         before = service.control.call("config")

@@ -146,6 +146,10 @@ class Ingest:
             return False
         return self._intake.frames.wait_for_room(timeout_s=TURN_S)
 
+    def _has_room(self) -> bool:
+        # The poll before may have begun before the pause: look again, message by message.
+        return not self._intake.paused and self._intake.frames.wait_for_room(timeout_s=0.0)
+
     def _watch_frames(self, wanted: bool) -> None:  # noqa: FBT001
         if wanted and not self._polls_frames:
             self._poller.register(self._socket, zmq.POLLIN)
@@ -155,7 +159,7 @@ class Ingest:
 
     def _read_burst(self) -> None:
         for _ in range(BURST):
-            if self._lossless and not self._intake.frames.wait_for_room(timeout_s=0.0):
+            if self._lossless and not self._has_room():
                 return
             try:
                 parts = self._receive()
