@@ -26,8 +26,8 @@ THINNED_SHARE = 0.25
 SURVEY_DRAWS = 3
 """Thinned graphs a rung on the first frame of a series; one a frame later on."""
 STABLE = 0.85
-"""Agreement from which a split counts as real. One phase alone split with 0.4 to 0.85, two
-phases with 0.88 to 1.00."""
+"""Agreement from which a split counts as real. Two phases split with 0.9 to 1.0; one phase alone
+with 0.4 to 0.9, and what still splits it the identities join."""
 TOLERANCE = 0.08
 """Rungs this close to the most stable one count as its equals: coarse ones miss small phases,
 and of too fine ones the identities join what is one material."""

@@ -25,12 +25,13 @@ from scopeside.stages.identity.prototypes import (
     prototypes_of,
 )
 
-REACH = 0.4
+REACH = 0.6
 """Farthest that a community may lie from an identity, in units of the spread, to be it."""
 OVERLAP_REACH = 1.0
 """How much farther full overlap with the last frame lets it lie, as a share of REACH."""
-MERGE = 0.35
-"""A community left over within this of an identity is an over-split part of it."""
+MERGE = 0.55
+"""A community within this of an identity is (an over-split part of) it: parts of one phase lay up
+to 0.35 from the whole, another phase 1.0 and more."""
 PROOF_FRAMES = 3
 """Frames in a row that something new must be seen in before it gets an id."""
 
@@ -56,9 +57,9 @@ class _Candidates:
 class IdentityTracker:
     """Gives each community the id of its material; ids count from 1 and are never used again.
 
-    One community claims each known identity (the assignment of greatest total likeness, by
-    SciPy); with `merge`, communities left over that lie within an identity's own spread share
-    its id. What is like nothing known gets a new id once it was seen `PROOF_FRAMES` frames in a
+    With `merge`, communities that lie within an identity's own spread share its id. Of the rest
+    at most one claims each identity still free (the assignment of greatest total likeness, by
+    SciPy). What is like nothing known gets a new id once it was seen `PROOF_FRAMES` frames in a
     row, and until then wears the id of the nearest; in a frame of which nothing is known ids
     are given at once. An identity that vanished is remembered and returns with its id.
 
