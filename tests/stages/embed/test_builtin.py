@@ -11,7 +11,7 @@ from scopeside.stages.embed.simulated import film_chips, film_image
 from scopeside.stages.embed.weights import state_sha256
 from scopeside_kernels import reference
 
-SHA256 = "4cec64a07a14005fd3ce0da2d65902900ed4a6841dae21b3f5aadae077cb2b9f"
+SHA256 = "1d20362697e83f7cfc8da1c2344e7f7cfd2c4ab98d7b6fce87d97dd5d3749818"
 
 
 def test_built_in_weights_have_the_committed_hash_and_name(weights):
@@ -27,10 +27,18 @@ def test_another_seed_gives_other_weights():
 
 
 def test_convolutions_keep_the_variance_of_he_initialisation():
-    weight = seeded_state()["layer3.2.conv2.weight"]
-    fan_in = 256 * 9
-    assert abs(float(weight.var()) * fan_in / 2.0 - 1.0) < 0.01
-    assert float(weight.abs().max()) <= np.sqrt(6.0 / fan_in)
+    state = seeded_state()
+    for name, fan_in in (("layer3.2.conv1.weight", 1024), ("layer3.2.conv2.weight", 256 * 9)):
+        assert abs(float(state[name].var()) * fan_in / 2.0 - 1.0) < 0.01
+    assert float(state["layer3.2.conv1.weight"].abs().max()) <= np.sqrt(6.0 / 1024)
+
+
+def test_the_3x3_convolutions_smooth_in_space():
+    weight = seeded_state()["layer2.0.conv2.weight"]
+    centre = weight[:, :, 1, 1]
+    assert torch.allclose(weight[:, :, 0, 0], centre / 4)
+    assert torch.allclose(weight[:, :, 0, 1], centre / 2)
+    assert torch.allclose(weight[:, :, 2, 1], centre / 2)
 
 
 def test_every_residual_stage_is_alive_and_of_moderate_size(weights):
