@@ -16,6 +16,7 @@ from threading import Thread
 
 import msgpack
 import numpy as np
+import pytest
 import zmq
 
 from scopeside.client.control import ControlClient
@@ -27,6 +28,9 @@ from scopeside.runtime.service import Service
 
 READY_S = 60.0
 ANSWER_S = 20.0
+DATA = Path(
+    os.environ.get("SCOPESIDE_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+)
 
 
 @dataclass(frozen=True)
@@ -290,3 +294,10 @@ def two_phases(shape=(96, 64), *, split: int | None = None, seed: int = 0) -> np
     right = 3000 + 900 * (((y // 8) + (x // 8)) % 2)
     noise = np.random.default_rng(seed).integers(0, 20, shape)
     return (np.where(x < split, left, right) + noise).astype("<u2")
+
+
+def real(name: str) -> Path:
+    """A real micrograph, or a reason to skip the test."""
+    if not (DATA / name).exists():
+        pytest.skip(f"there is no {DATA / name}: set SCOPESIDE_DATA")
+    return DATA / name

@@ -17,6 +17,7 @@ from live import (
     finished,
     ipc_endpoints,
     listening,
+    real,
     serve_words,
     serving,
     started,
@@ -111,6 +112,21 @@ def test_a_recording_is_replayed_and_every_frame_comes_back(ipc, log, tmp_path):
         results, ended = heard.to_the_end("film")
     assert [result.frame for result in results] == list(range(16))
     assert (ended["accounting"]["received"], ended["accounting"]["missing"]) == (16, 0)
+
+
+def test_a_real_recording_is_replayed_and_every_frame_comes_back(ipc, log):
+    path = real("streams/swnt_growth_etem/stack.tif")
+    with serving(ipc, sets=LOSSLESS, log=log), listening(ipc) as heard:
+        heard.join("push")
+        words = ["--to", ipc.frames, "--socket", "push", "--series", "growth", "--rate", "0"]
+        run = finished("replay", str(path), *words, "--frames", "4")
+        assert run.returncode == 0, run.stderr
+        results, ended = heard.to_the_end("growth")
+    assert [result.frame for result in results] == [0, 1, 2, 3]
+    assert [result.raw["replanned"] for result in results] == [True, False, False, False]
+    assert all(result.labels_YX.shape == (480, 480) for result in results)
+    assert all(result.labels_YX.min() >= 1 for result in results)
+    assert ended["accounting"]["missing"] == 0
 
 
 def test_a_burst_under_latest_drops_what_waits_and_counts_it(tcp, log):
