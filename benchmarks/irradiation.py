@@ -25,7 +25,7 @@ def run(mode: str, seed: int, frames: int) -> Row:
     """Score one film; meant for a process of its own."""
     from scopeside.assembly import assemble, still_frame, warm_up
     from scopeside.configuration import load_settings
-    from scopeside.film_evaluation import FilmEvaluation
+    from scopeside.film_evaluation import PRESENT, FilmEvaluation
     from scopeside.testing.specimen import IrradiatedFilm
 
     configuration = load_settings(sets=[f"embed.mode={mode}"])
@@ -47,18 +47,28 @@ def run(mode: str, seed: int, frames: int) -> Row:
         communities.append(len(result.communities))
         spent_s.append(sum(result.stages_s.values()))
     score = evaluation.run_score()
-    if score is None:
-        raise SystemExit("A run needs at least one frame.")
+    two_phases = [
+        one.mean_iou
+        for one in evaluation.scores
+        if PRESENT <= one.amorphous_fraction_true <= 1.0 - PRESENT
+    ]
+    if score is None or not two_phases:
+        raise SystemExit("A run needs at least one frame that shows both phases.")
     return {
         "mode": mode,
         "seed": seed,
         "frames": score.frames,
         "mean_iou": significant(score.mean_iou, 4),
+        "mean_iou_both_phases": significant(float(np.mean(two_phases)), 4),
         "mean_iou_one_to_one": significant(score.mean_iou_one_to_one, 4),
         "mean_iou_of_ids": significant(score.mean_iou_of_ids, 4),
         "ari": significant(score.ari, 4),
         "front_error_median_px": significant(score.front_error_median_px),
         "id_constancy": significant(score.id_constancy, 4),
+        **{
+            f"{phase}_id_constancy": significant(share, 4)
+            for phase, share in score.id_constancy_by_class.items()
+        },
         "ids": len(score.class_of_id),
         "communities_median": float(np.median(communities)),
         "resolution_median": float(np.median(resolutions)),
@@ -114,8 +124,11 @@ def main() -> None:
         how=(
             f"{arguments.frames} frames of 512 x 512 from dose 0 to full, 64-px chips at stride"
             f" 32, {len(SEEDS)} films, default settings. Mean IoU maps communities to classes many"
-            " to one; id constancy is the share of (frame, class) pairs whose class carries its"
-            " usual id. Aims are on the mean over the films, the front error on their median."
+            " to one, over all frames and over those of which each phase covers at least 5 % (a"
+            " strip narrower than a chip cannot be found); mean IoU of ids maps each id to one"
+            " class for the whole run. Id constancy is the share of (frame, class) pairs whose"
+            " class carries its usual id. Aims are on the mean over the films, the front error on"
+            " their median."
         ),
     )
     rows = []
@@ -138,10 +151,17 @@ def main() -> None:
         own = [row for row in rows if row["mode"] == mode]
         mean = {
             name: float(np.mean([row[name] for row in own]))
-            for name in ("mean_iou", "id_constancy")
+            for name in ("mean_iou", "mean_iou_both_phases", "id_constancy")
         }
         error_px = float(np.median([row["front_error_median_px"] for row in own]))
-        report.aim(f"mean IoU, {mode} mode", "at least", 0.9, "", mean["mean_iou"])
+        report.aim(f"mean IoU, all frames, {mode} mode", "at least", 0.9, "", mean["mean_iou"])
+        report.aim(
+            f"mean IoU, frames that show both phases, {mode} mode",
+            "at least",
+            0.9,
+            "",
+            mean["mean_iou_both_phases"],
+        )
         report.aim(f"front position error, {mode} mode", "at most", 16.0, "px", error_px)
         report.aim(
             f"ids of the two phases constant, {mode} mode",

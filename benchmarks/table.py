@@ -39,6 +39,7 @@ UNITS = {
     "_ms": ", ms",
     "_px": ", px",
     "_mib": ", MiB",
+    "_gib": ", GiB",
     "_mb": ", MB",
     "_hz": ", Hz",
     "_s": ", s",
