@@ -127,7 +127,7 @@ class EmbedSettings(Section):
     weights: str = "builtin"
     """`builtin`, or a checkpoint file (.safetensors, .pth, .pth.tar)."""
     batch: Annotated[int, Field(ge=1, le=4096)] = 25
-    """Chips in one encoder call; 25 divides the 225 chips of a 512 x 512 frame, so none is padding."""
+    """Chips in one encoder call; 25 divides the 225 chips of a 512 x 512 frame: no padding."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads of the encoder; 0 takes every core."""
 
@@ -160,9 +160,9 @@ class CommunitySettings(Section):
 class IdentitySettings(Section):
     scope: Literal["series", "session"] = "series"
     """Whether ids begin anew with each series or live as long as the service."""
-    merge: bool = True
-    """Communities that differ by less than one material's own spread share an id (off for
-    parity, where every community is published as Louvain found it)."""
+    merge_distance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.65
+    """Communities whose mean embeddings lie closer than this, in units of their spread, share an
+    id; 0 publishes every community as Louvain found it."""
 
 
 class PublishSettings(Section):

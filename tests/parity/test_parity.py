@@ -147,7 +147,7 @@ def test_preset_is_the_published_loop() -> None:
     assert (PRESET.graph.resolution, PRESET.graph.centred) == (1.0, False)
     assert (PRESET.communities.min_chips, PRESET.communities.seed) == (1, 42)
     assert (PRESET.preprocess.low_percentile, PRESET.preprocess.high_percentile) == (0.0, 100.0)
-    assert not PRESET.identity.merge
+    assert PRESET.identity.merge_distance == 0
 
 
 def test_an_ambiguous_graph_is_called_unstable() -> None:

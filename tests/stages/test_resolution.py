@@ -124,7 +124,7 @@ def test_later_frames_cost_at_most_three_partitions() -> None:
     for _ in range(30):
         counting.asked.clear()
         found.find(planted)
-        assert len(counting.asked) in (2, 3)
+        assert len(counting.asked) in (1, 2, 3)
 
 
 def test_live_change_of_resolution_is_felt_by_the_next_frame() -> None:

@@ -32,11 +32,15 @@ def front(columns: int, *, left: int = 1, right: int = 0) -> Int32:
     return material_RC.ravel()
 
 
+SETTINGS = IdentitySettings()
+APART = IdentitySettings(merge_distance=0)
+
+
 class Stream:
     """Feeds a tracker with materials; every material has the same centre in all frames."""
 
-    def __init__(self, *, merge: bool = True) -> None:
-        self.tracker = IdentityTracker(IdentitySettings(merge=merge))
+    def __init__(self, settings: IdentitySettings = SETTINGS) -> None:
+        self.tracker = IdentityTracker(settings)
         self._seed = 0
 
     def see(
@@ -156,13 +160,28 @@ def test_oversplit_first_frame_has_one_id_a_material() -> None:
 
 
 def test_without_merging_every_community_has_an_id_of_its_own() -> None:
-    stream = Stream(merge=False)
+    stream = Stream(APART)
     halves_N = front(5) + 2 * (np.arange(CHIPS) // (CHIPS // 2)).astype(np.int32)
     for _ in range(3):
         identified = stream.see(front(5), communities_N=halves_N)
         pairs = set(zip(identified.ids_N.tolist(), halves_N.tolist(), strict=True))
         assert len(pairs) == len(identified.identities) == 4
     assert identified.appeared == identified.vanished == ()
+
+
+def test_identity_born_of_a_mixed_frame_does_not_swallow_what_is_told_apart_later() -> None:
+    stream = Stream(IdentitySettings(merge_distance=0.9))
+    whole_N = np.zeros(CHIPS, dtype=np.int32)
+    assert len(stream.see(front(5), communities_N=whole_N, distance=1.2).identities) == 1
+    for _ in range(PROOF_FRAMES):
+        identified = stream.see(front(5), distance=1.2)
+    assert len(identified.identities) == 2
+
+
+def test_known_ids_are_known() -> None:
+    stream = Stream()
+    stream.see(front(5))
+    assert [stream.tracker.knows(id_) for id_ in (0, 1, 2, 3)] == [False, True, True, False]
 
 
 def test_age_counts_the_frames_since_an_identity_was_first_seen() -> None:
@@ -195,7 +214,7 @@ def test_hostile_stream_of_ever_new_communities_stays_bounded(
 ) -> None:
     monkeypatch.setattr(gallery, "MOST", 20)
     monkeypatch.setattr(gallery, "LAST_ID", 60)
-    tracker = IdentityTracker(IdentitySettings(merge=False))
+    tracker = IdentityTracker(APART)
     random = np.random.default_rng(0)
     for _ in range(40):
         values_ND = random.random((CHIPS, 8)).astype(np.float32) ** 4
@@ -215,7 +234,7 @@ def test_every_chip_has_an_id_and_every_id_is_described_once_whatever_comes(
     grid = ChipGrid(shape=(192, 192), chip_px=64, stride_px=32)
     answers = []
     for _ in range(2):
-        tracker = IdentityTracker(IdentitySettings(merge=merge))
+        tracker = IdentityTracker(SETTINGS if merge else APART)
         run = []
         known: set[int] = set()
         for number, frame in enumerate(frames):

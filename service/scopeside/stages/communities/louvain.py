@@ -44,13 +44,24 @@ class LouvainClusterer:
         elif graph.weights_E is None:
             labels_N = np.arange(graph.nodes, dtype=np.int32)
         else:
-            labels_N = np.zeros(graph.nodes, dtype=np.int32)
+            return undivided(graph, resolution=resolution)
         return Partition(
             labels_N=labels_N,
             communities=community_count(labels_N),
             resolution=resolution,
             modularity=modularity(graph, labels_N, resolution),
         )
+
+
+def undivided(graph: Graph, *, resolution: float) -> Partition:
+    """Return the partition of a frame that shows nothing to tell its chips apart."""
+    labels_N = np.zeros(graph.nodes, dtype=np.int32)
+    return Partition(
+        labels_N=labels_N,
+        communities=community_count(labels_N),
+        resolution=resolution,
+        modularity=modularity(graph, labels_N, resolution),
+    )
 
 
 def _louvain(graph: Graph, resolution: float, seed: int) -> Array:

@@ -111,6 +111,9 @@ class Gallery:
                 vanished.append(id_)
         return tuple(appeared), tuple(vanished)
 
+    def __contains__(self, id_: int) -> bool:
+        return id_ in self._entries
+
     def set_name(self, id_: int, name: str | None) -> bool:
         """Name an identity or, with None, take its name away; False where it is not known."""
         if id_ not in self._entries:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scopeside.messages import ChipGrid, Float32, Identified, Int64, Partition
 from scopeside.partitions import adjusted_rand, contingency, relabelled
@@ -29,10 +30,7 @@ REACH = 0.6
 """Farthest that a community may lie from an identity, in units of the spread, to be it."""
 OVERLAP_REACH = 1.0
 """How much farther full overlap with the last frame lets it lie, as a share of REACH."""
-MERGE = 0.55
-"""A community within this of an identity is (an over-split part of) it: parts of one phase lay up
-to 0.35 from the whole, another phase 1.0 and more."""
-PROOF_FRAMES = 3
+PROOF_FRAMES = 2
 """Frames in a row that something new must be seen in before it gets an id."""
 
 NOBODY = 0
@@ -57,7 +55,7 @@ class _Candidates:
 class IdentityTracker:
     """Gives each community the id of its material; ids count from 1 and are never used again.
 
-    With `merge`, communities that lie within an identity's own spread share its id. Of the rest
+    Communities that lie within `merge_distance` of an identity share its id. Of the rest
     at most one claims each identity still free (the assignment of greatest total likeness, by
     SciPy). What is like nothing known gets a new id once it was seen `PROOF_FRAMES` frames in a
     row, and until then wears the id of the nearest; in a frame of which nothing is known ids
@@ -69,7 +67,7 @@ class IdentityTracker:
     """
 
     def __init__(self, settings: IdentitySettings | None = None) -> None:
-        self._merge = (settings or IdentitySettings()).merge
+        self._merge_distance = (settings or IdentitySettings()).merge_distance
         self.reset()
 
     def reset(self) -> None:
@@ -78,6 +76,10 @@ class IdentityTracker:
         self._before: _Before | None = None
         self._candidates: _Candidates | None = None
         self._frame = -1
+
+    def knows(self, id_: int) -> bool:
+        """Whether an identity has this id; any thread may ask."""
+        return id_ in self._gallery
 
     def set_name(self, id_: int, name: str | None) -> bool:
         """Name an identity or, with None, take its name away; False where it is not known."""
@@ -115,10 +117,9 @@ class IdentityTracker:
             return id_K
         ids_J = self._gallery.ids_J
         distance_KJ = distances(looks, self._gallery.prototypes())
-        nearest_K = distance_KJ.argmin(axis=1)
-        within_K = distance_KJ[np.arange(len(looks)), nearest_K] <= MERGE
-        if self._merge:
-            id_K[within_K] = ids_J[nearest_K[within_K]]
+        if self._merge_distance > 0:
+            nearest_K, shares_K = _sharing(looks, distance_KJ, within=self._merge_distance)
+            id_K[shares_K] = ids_J[nearest_K[shares_K]]
         rows = np.flatnonzero(id_K == NOBODY)
         columns = np.flatnonzero(~np.isin(ids_J, id_K))
         if len(rows) and len(columns):
@@ -158,7 +159,7 @@ class IdentityTracker:
     def _bear(self, looks: Prototypes, id_K: Int64) -> None:
         """Give new ids to what has proved to be new, larger communities first."""
         left = np.flatnonzero(id_K == NOBODY)
-        at_once = len(left) == len(id_K) or not self._merge
+        at_once = len(left) == len(id_K) or self._merge_distance == 0
         frames_K = self._frames_seen(looks.rows(left))
         ripe = left if at_once else left[frames_K >= PROOF_FRAMES]
         waiting = np.setdiff1d(left, ripe)
@@ -170,7 +171,7 @@ class IdentityTracker:
         if len(ripe) == 0:
             return
         order = ripe[np.argsort(-looks.chips_K[ripe], kind="stable")]
-        family_K = joined(looks.rows(order), within=MERGE if self._merge else 0.0)
+        family_K = joined(looks.rows(order), within=self._merge_distance)
         newborn = pooled(looks.rows(order), family_K, int(family_K.max()) + 1)
         for row in range(len(newborn)):
             id_ = self._gallery.add(newborn, row, frame=self._frame)
@@ -192,6 +193,26 @@ class IdentityTracker:
         if len(left):
             distance_KJ = distances(looks.rows(left), self._gallery.prototypes())
             id_K[left] = self._gallery.ids_J[distance_KJ.argmin(axis=1)]
+
+
+def _sharing(
+    looks: Prototypes, distance_KJ: Float64, *, within: float
+) -> tuple[Int64, NDArray[np.bool_]]:
+    """Return the nearest identity of each community, and whether it is a part of that.
+
+    A part lies `within` of the identity and of the community that is nearest to it. Without the
+    second, an identity born of a whole mixed frame, and as wide, would swallow for ever what
+    is told apart later.
+    """
+    rows_K = np.arange(len(looks))
+    nearest_K = distance_KJ.argmin(axis=1)
+    away_K = distance_KJ[rows_K, nearest_K]
+    by_identity_K = np.lexsort((away_K, nearest_K))
+    _, first, group_K = np.unique(nearest_K[by_identity_K], return_index=True, return_inverse=True)
+    foremost = by_identity_K[first]
+    apart_K = np.empty(len(looks))
+    apart_K[by_identity_K] = distances(looks, looks.rows(foremost))[by_identity_K, group_K]
+    return nearest_K, (away_K <= within) & (apart_K <= within)
 
 
 def _claims(distance_KJ: Float64, overlap_KJ: Float64) -> tuple[Int64, Int64]:
