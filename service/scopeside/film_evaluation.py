@@ -78,8 +78,9 @@ class RunScore:
     fronts: tuple[FrontScore, ...]
 
 
-PRESENT = 0.05
-"""Share of the frame below which a class is too small for any chip to be mostly of it."""
+PRESENT = 0.125
+"""Share of the frame below which a class is narrower than a chip (64 of 512 px by default), so
+that no chip lies wholly in it."""
 
 
 @dataclass(slots=True)

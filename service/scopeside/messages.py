@@ -263,4 +263,3 @@ class Segmentation:
     provenance: Provenance
     stages_s: Mapping[str, float]
     replanned: bool = False
-    notes: tuple[str, ...] = field(default=())

@@ -16,7 +16,7 @@ from scopeside.clock import StageClock
 from scopeside.messages import ChipGrid, Frame, GraphSummary, Provenance, Segmentation
 from scopeside.ports import Embedder
 from scopeside.settings import Settings
-from scopeside.stages.communities import merge_small
+from scopeside.stages.communities import merge_small, undivided
 from scopeside.stages.graph import build_graph
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.labelmap import LabelMapper
@@ -73,7 +73,12 @@ class Pipeline:
         with clock("graph"):
             graph, unit_ND = build_graph(embeddings_ND, settings.graph)
         with clock("communities"):
-            partition = self.finder.find(graph)
+            # What an encoder makes of a blank frame is its own border, not the specimen.
+            partition = (
+                undivided(graph, resolution=self.finder.resolution)
+                if image.flat
+                else self.finder.find(graph)
+            )
             partition = merge_small(
                 graph, partition, unit_ND, min_chips=settings.communities.min_chips
             )

@@ -189,6 +189,14 @@ def test_odd_frames_are_labelled_in_every_pixel(endpoints, image):
         assert result.raw["quality"]["flat"]
 
 
+def test_a_blank_frame_is_one_community_in_shared_mode_too(endpoints):
+    sets = [*LOSSLESS, "embed.backend=torch", "embed.mode=shared", "embed.precision=fp32"]
+    with running(endpoints, sets=sets) as service:
+        push(service, [np.full((96, 64), 7, "<u2")])
+        (result,) = collect(service, 1)
+    assert [one.fraction for one in result.communities] == [1.0]
+
+
 def test_pause_holds_a_lossless_sender_and_resume_loses_nothing(endpoints):
     with running(endpoints, sets=LOSSLESS) as service:
         assert service.control.call("pause")["state"] == "paused"
@@ -239,6 +247,8 @@ def test_reset_forgets_names(endpoints):
         (first,) = collect(service, 1)
         id_ = first.communities[0].id
         service.control.call("name", community=id_, name="amorphous")
+        with pytest.raises(ServiceError, match="Community 999 is not known"):
+            service.control.call("name", community=999, name="nobody")
         publisher.frame(two_phases(seed=1), number=1)
         (named,) = collect(service, 1)
         service.control.call("reset")

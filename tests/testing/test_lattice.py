@@ -47,7 +47,9 @@ def test_every_pixel_belongs_to_a_grain(grains, seed):
 def test_fringes_are_standardised_and_reproducible():
     grain_YX = grain_map((64, 96), grains=2, generator=np.random.default_rng(0))
     first, second = (
-        lattice_fringes(grain_YX, spacing_px=8.0, strain_px=1.0, generator=np.random.default_rng(5))
+        lattice_fringes(
+            grain_YX, spacing_px=8.0, strain_px=1.0, bending=0.1, generator=np.random.default_rng(5)
+        )
         for _ in range(2)
     )
     assert np.array_equal(first, second)

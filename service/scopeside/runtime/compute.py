@@ -10,7 +10,7 @@ from threading import Event, Lock
 from typing import Any
 
 from scopeside.channels import Channel, EndOfChannelError
-from scopeside.errors import DropError, DropReason
+from scopeside.errors import ConfigError, DropError, DropReason
 from scopeside.messages import Frame, Segmentation
 from scopeside.pipeline import Pipeline
 from scopeside.ports import ResultSink
@@ -71,7 +71,11 @@ class Compute:
         self._later(lambda: self._pipeline.apply(settings, config_hash=config_hash))
 
     def name(self, community: int, name: str | None) -> None:
-        """Give a community a name from the next frame on."""
+        """Give a community a name from the next frame on; ConfigError for one never seen."""
+        if not self._pipeline.tracker.knows(community):
+            raise ConfigError(
+                f"Community {community} is not known: name one that a result or event has shown."
+            )
         self._later(lambda: self._pipeline.tracker.set_name(community, name))
 
     def reset(self) -> None:

@@ -61,12 +61,14 @@ def lattice_fringes(
     *,
     spacing_px: float,
     strain_px: float,
+    bending: float,
     generator: np.random.Generator,
 ) -> Float32:
     """Return lattice fringes of the given spacing, each grain turned in the plane by itself.
 
-    `strain_px` is the standard deviation of a smooth displacement that bends the fringes; a
-    slowly varying amplitude stands for the bending of the film in and out of the zone axis.
+    `strain_px` is the standard deviation of a smooth displacement that bends the fringes;
+    `bending` that of their slowly varying amplitude, for a film that bends in and out of the
+    zone axis.
     """
     shape = grain_YX.shape
     angle_G = generator.uniform(0.0, np.pi, size=int(grain_YX.max()) + 1)
@@ -87,8 +89,10 @@ def lattice_fringes(
         phase_YX = phase_GF[:, index].astype(np.float32)[grain_YX]
         turns_YX = np.float32(along) * along_YX + np.float32(across) * across_YX
         fringes_YX += np.float32(weight) * np.cos(np.float32(2.0 * np.pi) * turns_YX + phase_YX)
-    amplitude_YX = 1.0 + 0.2 * smooth_field(shape, length_px=max(shape) / 8.0, generator=generator)
-    return standardised(fringes_YX * np.clip(amplitude_YX, 0.4, 1.6))
+    amplitude_YX = 1.0 + bending * smooth_field(
+        shape, length_px=max(shape) / 8.0, generator=generator
+    )
+    return standardised(fringes_YX * np.clip(amplitude_YX, 0.4, 1.6).astype(np.float32))
 
 
 def thickness(

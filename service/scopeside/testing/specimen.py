@@ -54,15 +54,15 @@ class IrradiatedFilm:
     amorphous; between them the front moves from left to right at constant speed and roughens
     as `dose^(1/3)`, the growth exponent of a line (Kardar, Parisi & Zhang, 1986). Contrasts
     are standard deviations relative to the mean brightness. The defaults are a plausible
-    high-resolution frame: 0.276 nm fringes eight pixels apart, 5 % shot noise.
+    high-resolution frame: 0.276 nm fringes 7.3 pixels apart, 5 % shot noise.
 
     Raises ConfigError for values that describe no film.
     """
 
     shape: tuple[int, int] = (512, 512)
     seed: int = 0
-    pixel_size_m: float = 3.45e-11
-    lattice_spacing_px: float = 8.0
+    pixel_size_m: float = 3.78e-11
+    lattice_spacing_px: float = 7.3
     speckle_period_px: float = 6.5
     dose_full_e_per_m2: float = 1.0e25
     mean_counts: float = 400.0
@@ -76,8 +76,13 @@ class IrradiatedFilm:
     """From the foremost to the last point of the front at full dose, relative to the width."""
     drift_px: float = 12.0
     """Farthest that the film ever drifts along either axis."""
-    strain_px: float = 1.5
-    thickness_gradient: float = 0.08
+    strain_px: float = 0.5
+    """Standard deviation of the displacement of the lattice; with 1.5 a crystal of this spacing
+    looks like several."""
+    bending: float = 0.05
+    """Relative standard deviation of the fringes' contrast across the film."""
+    thickness_gradient: float = 0.02
+    """Relative change of brightness from edge to edge; beside it lies a ripple of a quarter."""
     grains: int = 1
 
     def __post_init__(self) -> None:
@@ -139,6 +144,7 @@ class IrradiatedFilm:
             grain_YX,
             spacing_px=self.lattice_spacing_px,
             strain_px=self.strain_px,
+            bending=self.bending,
             generator=generator,
         )
         surfaces_YX, speckle_YX = (
@@ -146,7 +152,10 @@ class IrradiatedFilm:
             for _ in range(2)
         )
         base_YX = thickness(
-            shape, gradient=self.thickness_gradient, ripple=0.015, generator=generator
+            shape,
+            gradient=self.thickness_gradient,
+            ripple=0.25 * self.thickness_gradient,
+            generator=generator,
         )
         # A real crystal carries thin damaged surfaces, so a quarter of the speckle lies on it.
         crystal_YX = base_YX * (

@@ -1,8 +1,7 @@
 """A segmentation as one msgpack map, and back.
 
 One part, so that CONFLATE works. Beside the contract's keys it carries additions: `quality`
-(what the frame's contrast was worth), `graph.stability`, `accounting.in_flight`, `replanned`
-and `notes`.
+(what the frame's contrast was worth), `graph.stability`, `accounting.in_flight` and `replanned`.
 """
 
 from __future__ import annotations
@@ -64,7 +63,6 @@ def encode_segmentation(
         "accounting": accounting_map(accounting),
         "provenance": _provenance(segmentation.provenance),
         "replanned": bool(segmentation.replanned),
-        "notes": list(segmentation.notes),
     }
     packer = msgpack.Packer(autoreset=False)
     packer.pack_map_header(len(fields) + 1)

@@ -11,7 +11,7 @@ from scopeside.stages.embed.simulated import film_chips, film_image
 from scopeside.stages.embed.weights import state_sha256
 from scopeside_kernels import reference
 
-SHA256 = "1d20362697e83f7cfc8da1c2344e7f7cfd2c4ab98d7b6fce87d97dd5d3749818"
+SHA256 = "d265c920538af82b8995dbfbf0749e371833b940e7b8e60052b9e53fb1efe1a2"
 
 
 def test_built_in_weights_have_the_committed_hash_and_name(weights):

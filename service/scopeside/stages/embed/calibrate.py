@@ -56,6 +56,9 @@ def _film_frames(number: int, random: np.random.Generator) -> list[Float32]:
         speckle_period_px=float(random.uniform(4.0, 14.0)),
         mean_counts=float(10 ** random.uniform(1.3, 3.5)),
         brightness_step=float(random.uniform(-0.15, 0.15)),
+        strain_px=1.5,
+        bending=0.2,
+        thickness_gradient=0.08,
         grains=int(random.integers(1, 5)),
     )
     full = film.dose_full_e_per_m2
