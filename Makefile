@@ -1,7 +1,7 @@
 # Everything here works on a machine with Python 3.11+, git and a C compiler; no GPU needed.
 # PYTHON     the interpreter that makes .venv           (default python3)
 # INPUT      a recorded file for `make demo`             (default: a simulated run)
-# TORCH_PIP  extra pip options for torch, for example    --index-url ADDRESS-OF-CPU-WHEELS
+# TORCH_PIP  extra pip options for torch, for example    --extra-index-url ADDRESS-OF-CPU-WHEELS
 
 PYTHON    ?= python3
 INPUT     ?=

@@ -14,8 +14,8 @@ from scopeside.errors import ConfigError, MissingExtraError, ServiceError
 if TYPE_CHECKING:
     from scopeside.demo.rehearsal import Outcome, Plan
 
-FRAMES = 60
-RATE_HZ = 2.0
+FRAMES = 40
+RATE_HZ = 1.0
 """What a two-core machine keeps up with while it also simulates."""
 
 ENGINE = ("torch", "scipy", "PIL", "matplotlib", "rich")
