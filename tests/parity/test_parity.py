@@ -33,7 +33,7 @@ from scopeside_kernels.reference import contrast_window, normalise
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SCOPESIDE_DATA", ROOT.parent / "shared" / "data"))
 PRESET = load_settings([ROOT / "config" / "parity.toml"], {}, []).settings
-SIMILARITY_QUANTILES = (0.2, 0.5, 0.9, 0.98)
+SIMILARITY_QUANTILES = (0.1, 0.35, 0.5, 0.9, 0.995)
 REAL = (
     "streams/swnt_growth_etem/stack.tif",
     "labelled/bf_tem_nanoparticles/images",
