@@ -8,7 +8,7 @@ INPUT     ?=
 TORCH_PIP ?=
 VENV      := .venv
 BIN       := $(VENV)/bin
-PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SRC       := service kernels tests benchmarks
 
 .DEFAULT_GOAL := help

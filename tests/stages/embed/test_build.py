@@ -12,7 +12,7 @@ from scopeside.errors import BackendError, WeightsError
 from scopeside.messages import ChipGrid
 from scopeside.settings import ChipSettings, EmbedSettings, ServiceSettings, Settings
 from scopeside.stages import embed
-from scopeside.stages.embed import build_embedder
+from scopeside.stages.embed import Choice, build_embedder
 from scopeside.stages.embed.simulated import film_image
 
 
@@ -44,7 +44,28 @@ def test_backend_that_fails_its_parity_check_is_not_handed_out(tmp_path, monkeyp
 
     monkeypatch.setattr(embed, "build_encoder", lambda *_: FakeEncoder())
     with pytest.raises(BackendError, match=r"chips/fake/fp32 disagrees with chips/torch"):
-        build_embedder(settings_for(tmp_path / "cache", backend="openvino"))
+        build_embedder(settings_for(tmp_path / "cache", backend="openvino", precision="bf16"))
+
+
+def test_a_fast_precision_that_was_not_asked_for_gives_way_to_fp32(tmp_path, monkeypatch, caplog):
+    from stages_embed_fakes import FakeEncoder
+
+    real = embed.build_encoder
+    fast = Choice(backend="openvino", device="cpu", precision="bf16", reasons=())
+    full = Choice(backend="openvino", device="cpu", precision="fp32", reasons=())
+    monkeypatch.setattr(
+        embed, "choose", lambda settings: full if settings.embed.precision == "fp32" else fast
+    )
+    monkeypatch.setattr(
+        embed,
+        "build_encoder",
+        lambda settings, choice, weights: (
+            FakeEncoder() if choice is fast else real(settings, choice, weights)
+        ),
+    )
+    embedder = build_embedder(settings_for(tmp_path / "cache", backend="openvino"))
+    assert embedder.info.name.endswith("fp32")
+    assert "computing in fp32" in caplog.text
 
 
 def test_null_backend_needs_no_weights():

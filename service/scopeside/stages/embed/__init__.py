@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
+from scopeside.errors import BackendError
 from scopeside.stages.embed.choose import Choice, choose
 
 if TYPE_CHECKING:
@@ -12,14 +14,18 @@ if TYPE_CHECKING:
     from scopeside.stages.embed.encoder import Encoder
     from scopeside.stages.embed.weights import Weights
 
+log = logging.getLogger(__name__)
+
 __all__ = ["Choice", "build_embedder", "build_encoder", "choose"]
 
 
 def build_embedder(settings: Settings) -> Embedder:
     """Return the embedder that `settings` describe, compiled and checked.
 
-    Raises WeightsError for unusable weights, BackendError where the backend asked for is
-    absent or disagrees with torch in float32, MissingExtraError where torch is not installed.
+    With `embed.precision = "auto"` a fast precision that fails the check gives way to float32,
+    which is said in the log. Raises WeightsError for unusable weights, BackendError where the
+    backend asked for is absent or disagrees with torch in float32, MissingExtraError where
+    torch is not installed.
     """
     choice = choose(settings)
     if choice.backend == "null":
@@ -34,8 +40,19 @@ def build_embedder(settings: Settings) -> Embedder:
     embedder = _of_mode(settings, build_encoder(settings, choice, weights), weights)
     if (choice.backend, choice.device, choice.precision) != ("torch", "cpu", "fp32"):
         yardstick = _of_mode(settings, TorchEncoder(weights), weights)
-        require_parity(embedder, yardstick, chip_px=settings.chips.effective_input_px)
+        try:
+            require_parity(embedder, yardstick, chip_px=settings.chips.effective_input_px)
+        except BackendError as error:
+            if settings.embed.precision != "auto" or choice.precision == "fp32":
+                raise
+            log.warning("computing in fp32", extra={"because": str(error)})
+            return build_embedder(_in_full_precision(settings))
     return embedder
+
+
+def _in_full_precision(settings: Settings) -> Settings:
+    embed = settings.embed.model_copy(update={"precision": "fp32"})
+    return settings.model_copy(update={"embed": embed})
 
 
 def _of_mode(settings: Settings, encoder: Encoder, weights: Weights) -> Embedder:
