@@ -109,6 +109,16 @@ def test_capacity_below_one_is_refused() -> None:
         channel("lossless", capacity=0)
 
 
+def test_all_that_is_inside_can_be_taken_at_once() -> None:
+    queue = channel("lossless", capacity=3)
+    queue.put(1)
+    queue.put(2)
+    queue.close()
+    assert queue.take_all() == [1, 2]
+    assert queue.take_all() == []
+    assert queue.statistics().taken == 2
+
+
 @given(
     st.sampled_from(["latest", "lossless", "deadline"]),
     st.integers(1, 4),

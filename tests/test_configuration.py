@@ -251,3 +251,16 @@ def test_any_text_as_a_setting_loads_or_is_a_config_error(text):
         except ConfigError as error:
             assert key in str(error)  # noqa: PT017 -- both outcomes are right, silence is not
     assert nearest_key(text) in {None, *key_index()}
+
+
+@pytest.mark.parametrize("port", ["70000", "65536", "55x", "", "-1"])
+def test_a_port_that_zeromq_would_read_as_another_is_refused(port):
+    with pytest.raises(ConfigError, match=r"control\.endpoint .* must be tcp://HOST:PORT"):
+        load_settings(sets=[f"control.endpoint=tcp://127.0.0.1:{port}"])
+
+
+@pytest.mark.parametrize("port", ["*", "0", "1", "5558", "59999", "65535"])
+def test_every_port_there_is_may_be_given(port):
+    endpoint = f"tcp://[::1]:{port}"
+    given = load_settings(sets=[f"control.endpoint={endpoint}"])
+    assert given.settings.control.endpoint == endpoint

@@ -92,7 +92,15 @@ def _reference_frame(path: Path | None, key: str) -> Array | None:
         return None
     try:
         frames = open_frames(path)
-        mean_YX: Array = np.stack(list(frames.frames())).mean(axis=0, dtype=np.float32)
+        total_YX = np.zeros(frames.shape, np.float64)
+        for frame_YX in frames.frames():
+            if frame_YX.shape != frames.shape:
+                raise InputFileError(
+                    f"{path} holds frames of several shapes ({list(frames.shape)} and "
+                    f"{list(frame_YX.shape)}): a reference is the mean of frames of one shape."
+                )
+            total_YX += frame_YX
+        mean_YX: Array = (total_YX / len(frames)).astype(np.float32)
         return mean_YX
     except InputFileError as error:
         raise ConfigError(f"{key}: {error}") from None

@@ -104,6 +104,15 @@ class Channel(Generic[Item]):
             )
             return len(self._items) < self.capacity and not self._closed
 
+    def take_all(self) -> list[Item]:
+        """Take everything that is inside, oldest first, without waiting."""
+        with self._changed:
+            items = list(self._items)
+            self._items.clear()
+            self._taken += len(items)
+            self._changed.notify_all()
+            return items
+
     def close(self) -> None:
         """End the channel; what is inside can still be taken. Closing twice is harmless."""
         with self._changed:

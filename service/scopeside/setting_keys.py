@@ -120,6 +120,8 @@ def _is_optional_text(leaf: Mapping[str, Any]) -> bool:
 
 
 def _in_words(leaf: Mapping[str, Any]) -> str:
+    if "in_words" in leaf:
+        return str(leaf["in_words"])
     if "anyOf" in leaf:
         return " or ".join(_in_words(choice) for choice in leaf["anyOf"])
     if "enum" in leaf:

@@ -13,7 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 LIVE: dict[str, Any] = {"live": True}
 
-Endpoint = Annotated[str, Field(pattern=r"^(tcp|ipc|inproc)://.+$")]
+# ZeroMQ itself would take port 70000 as 4464 and 55x as 55.
+_PORT = r"(\*|[1-5]?[0-9]{1,4}|6([0-4][0-9]{3}|5([0-4][0-9]{2}|5([0-2][0-9]|3[0-5]))))"
+Endpoint = Annotated[
+    str,
+    Field(
+        pattern=rf"^(tcp://.+:{_PORT}|(ipc|inproc)://.+)$",
+        json_schema_extra={
+            "in_words": "tcp://HOST:PORT (up to 65535), ipc://FILE or inproc://NAME"
+        },
+    ),
+]
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 
 

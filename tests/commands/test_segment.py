@@ -149,6 +149,18 @@ def test_a_frame_that_the_flat_field_does_not_fit_is_named(tmp_path, capsys, sta
     assert "Frame 0 of" in sentence
 
 
+def test_what_was_done_before_a_frame_that_does_not_fit_is_reported(tmp_path, stack_TYX):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    tifffile.imwrite(folder / "a.tif", stack_TYX[0])
+    tifffile.imwrite(folder / "b.tif", stack_TYX[1][:48])
+    np.save(tmp_path / "dark.npy", np.zeros((96, 80), np.uint16))
+    sets = [*SETS, f"preprocess.dark={tmp_path}/dark.npy"]
+    assert segment(folder, tmp_path / "out", sets=sets) == 4
+    report = json.loads((tmp_path / "out" / "segmentation.json").read_text())
+    assert [entry["frame"] for entry in report["frames"]] == [0]
+
+
 def test_a_folder_that_cannot_be_made_is_exit_code_5(tmp_path, capsys, stack_TYX):
     save(tmp_path / "film.npy", stack_TYX)
     (tmp_path / "file").write_text("")

@@ -391,6 +391,22 @@ def test_a_thread_that_dies_takes_the_service_with_it(endpoints):
     assert "a thread failed: SystemExit" in str(error)
 
 
+def test_a_publishing_thread_that_dies_holds_up_neither_the_end_nor_the_books(
+    endpoints, monkeypatch
+):
+    def broken(*_args, **_more):
+        raise RuntimeError("no message")
+
+    monkeypatch.setattr("scopeside.stages.publish.encode_segmentation", broken)
+    with running(endpoints, sets=LOSSLESS) as service:
+        push(service, [two_phases(seed=n) for n in range(12)])
+        totals = wait_for_event(service, "heartbeat", state="stopped")["totals"]
+    (error,) = service.errors
+    assert "a thread failed: RuntimeError: no message" in str(error)
+    assert totals["in_flight"] == 0
+    assert not service.service.left_behind
+
+
 @pytest.mark.parametrize("taken", ["tcp://127.0.0.1:*", "ipc://{folder}/taken"])
 def test_a_frame_endpoint_in_use_is_told_once_the_service_is_warm(tmp_path, taken):
     context = zmq.Context()

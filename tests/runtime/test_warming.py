@@ -1,4 +1,6 @@
+import numpy as np
 import pytest
+import tifffile
 
 from scopeside.configuration import load_settings
 from scopeside.errors import ConfigError, ServiceError
@@ -22,6 +24,16 @@ def test_what_kept_it_from_getting_warm_is_raised_where_it_is_asked_for(tmp_path
     warming = Warming(load_settings(sets=sets), embedder=NullEmbedder())
     warming.thread.join(SOON_S)
     with pytest.raises(ConfigError, match=r"preprocess\.dark: .*absent\.npy"):
+        warming.pipeline()
+
+
+def test_a_reference_whose_frames_differ_in_shape_is_one_sentence(tmp_path):
+    for name, rows in (("a", 48), ("b", 32)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.zeros((rows, 32), np.uint16))
+    sets = [*SMALL, f"preprocess.dark={tmp_path}"]
+    warming = Warming(load_settings(sets=sets), embedder=NullEmbedder())
+    warming.thread.join(SOON_S)
+    with pytest.raises(ConfigError, match=r"preprocess\.dark: .*several shapes"):
         warming.pipeline()
 
 

@@ -56,10 +56,13 @@ def run(args: argparse.Namespace) -> int:
             _Written(args.out, count=count, opacity=args.opacity) as written,
             progress("segmenting", total=count) as advance,
         ):
-            for segmentation in _segmented(pipeline, frames, count):
-                written.add(segmentation)
-                advance()
-            written.finish(pipeline.provenance, frames)
+            try:
+                for segmentation in _segmented(pipeline, frames, count):
+                    written.add(segmentation)
+                    advance()
+            finally:
+                # What was done before Ctrl-C or an unreadable frame is worth its report.
+                written.finish(pipeline.provenance, frames)
     except OSError as error:
         raise OutputError(
             f"Results cannot be written to {args.out}: {error.strerror or error}."

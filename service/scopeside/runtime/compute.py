@@ -100,16 +100,12 @@ class Compute:
         """Take from this thread the frame it computes (its result will be discarded) and all
         that wait.
 
-        For a service that stops while a frame outlasts every bound: its caller counts them.
+        For a service that stops while a frame outlasts every bound, or after this thread died:
+        its caller counts them.
         """
         with self._current_lock:
             frame, self._current = self._current, None
-        left = [] if frame is None else [frame]
-        while True:
-            try:
-                left.append(self._frames.get(timeout_s=0.0))
-            except (TimeoutError, EndOfChannelError):
-                return left
+        return ([] if frame is None else [frame]) + self._frames.take_all()
 
     def _frame(self, frame: Frame) -> None:
         if self.abandon.is_set():

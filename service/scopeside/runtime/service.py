@@ -20,7 +20,7 @@ from threading import Event, Thread
 import zmq
 
 from scopeside import __version__
-from scopeside.channels import Channel
+from scopeside.channels import Channel, ClosedChannelError
 from scopeside.configuration import Configuration
 from scopeside.errors import DropReason, ServiceError
 from scopeside.messages import Accounting, Frame, Segmentation
@@ -48,6 +48,8 @@ SWITCH_INTERVAL_S = 0.0005
 
 GRACE_S = 2.0
 """Time for a thread to end once there is nothing left for it to do."""
+
+NOT_PUBLISHED = "The service stopped before its result was published."
 
 LOOK_S = 0.05
 """How often a wait for a thread looks whether a beat is due or the service is to stop."""
@@ -194,7 +196,7 @@ class Service:
         # again, which held every thread up for 40 ms (100 ms with torch loaded).
         gc.collect()
         gc.freeze()
-        publishing = self._thread("publish", publish.run)
+        publishing = self._thread("publish", lambda: self._publish(publish))
         computing = self._thread("compute", compute.run)
         ingesting = self._thread("ingest", lambda: ingest.run(self._stop_ingest))
         for thread in (publishing, computing, ingesting):
@@ -229,12 +231,20 @@ class Service:
         if computing.is_alive():
             compute.abandon.set()
             self._wait_for(computing, GRACE_S)
-        if computing.is_alive():
-            self.left_behind = True
-            for frame in compute.give_up():
-                self._drop(frame, DropReason.DEADLINE, "The service stopped before it was done.")
+        self.left_behind = computing.is_alive()
+        for frame in compute.give_up():
+            self._drop(frame, DropReason.DEADLINE, "The service stopped before it was done.")
         self._segmentations.close()
         self._wait_for(publishing, GRACE_S)
+        for segmentation in self._segmentations.take_all():
+            self._drop(segmentation.frame, DropReason.DEADLINE, NOT_PUBLISHED)
+
+    def _publish(self, publish: Publish) -> None:
+        try:
+            publish.run()
+        finally:
+            # Compute must not wait for ever for room that a dead thread will never make.
+            self._segmentations.close()
 
     def _wait_for(
         self, thread: Thread, timeout_s: float, *, unless: Callable[[], bool] = lambda: False
@@ -266,7 +276,7 @@ class Service:
                 work()
             except BaseException as error:
                 # A dead thread would leave a service that looks alive: stop it instead.
-                self._failure = error
+                self._failure = self._failure or error
                 self._lifecycle.request_stop()
                 log.exception("thread failed", extra={"part": name})
 
@@ -286,6 +296,10 @@ class _PublishQueue:
         self._drop = drop
 
     def put(self, segmentation: Segmentation) -> None:
-        displaced = self._segmentations.put(segmentation)
+        try:
+            displaced = self._segmentations.put(segmentation)
+        except ClosedChannelError:
+            self._drop(segmentation.frame, DropReason.DEADLINE, NOT_PUBLISHED)
+            return
         if displaced is not None:
             self._drop(displaced.frame, DropReason.OVERLOAD, "Publishing fell behind.")

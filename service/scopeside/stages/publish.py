@@ -125,9 +125,10 @@ def bind(socket: Socket, endpoint: str, setting: str) -> None:
         socket.bind(endpoint)
     except zmq.ZMQError as error:
         socket.close(linger=0)
+        held = error.errno == zmq.EADDRINUSE
         raise EndpointError(
-            f"{setting} = {endpoint} cannot be bound ({error.strerror}): stop the program that "
-            "holds it or choose another endpoint."
+            f"{setting} = {endpoint} cannot be bound ({zmq.strerror(error.errno or 0)}): "
+            f"{'stop the program that holds it or ' if held else ''}choose another endpoint."
         ) from error
 
 
