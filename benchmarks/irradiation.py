@@ -15,7 +15,10 @@ import numpy as np
 
 from harness import Report, Row, in_fresh_process, quick_parser, say, significant
 
-SEEDS = (0, 1, 2)
+# Constants of the service were chosen on films 0 to 5; these were never looked at before.
+SEEDS = (10, 11, 12)
+# As in config/demo.toml: of two phases, parts of one are no third.
+MERGE_DISTANCE = 0.85
 SHAPE = (512, 512)
 MODES = ("chips", "shared")
 AGREEMENT_DOSES = (0.2, 0.5, 0.8)
@@ -28,7 +31,9 @@ def run(mode: str, seed: int, frames: int) -> Row:
     from scopeside.film_evaluation import PRESENT, FilmEvaluation
     from scopeside.testing.specimen import IrradiatedFilm
 
-    configuration = load_settings(sets=[f"embed.mode={mode}"])
+    configuration = load_settings(
+        sets=[f"embed.mode={mode}", f"identity.merge_distance={MERGE_DISTANCE}"]
+    )
     pipeline = assemble(configuration)
     warm_up(pipeline, configuration.settings)
     film = IrradiatedFilm(shape=SHAPE, seed=seed)
@@ -123,9 +128,9 @@ def main() -> None:
         question="How right are the label maps of a simulated irradiation run?",
         how=(
             f"{arguments.frames} frames of 512 x 512 from dose 0 to full, 64-px chips at stride"
-            f" 32, {len(SEEDS)} films, default settings. Mean IoU maps communities to classes many"
-            " to one, over all frames and over those of which each phase covers at least 5 % (a"
-            " strip narrower than a chip cannot be found); mean IoU of ids maps each id to one"
+            f" 32, {len(SEEDS)} films that no constant was chosen on, settings of the demo. Mean"
+            " IoU maps communities to classes many to one, over all frames and over those of which"
+            " each phase covers at least an eighth (a strip narrower than a chip cannot be found); mean IoU of ids maps each id to one"
             " class for the whole run. Id constancy is the share of (frame, class) pairs whose"
             " class carries its usual id. Aims are on the mean over the films, the front error on"
             " their median."
@@ -151,10 +156,17 @@ def main() -> None:
         own = [row for row in rows if row["mode"] == mode]
         mean = {
             name: float(np.mean([row[name] for row in own]))
-            for name in ("mean_iou", "mean_iou_both_phases", "id_constancy")
+            for name in ("mean_iou", "mean_iou_both_phases", "mean_iou_of_ids", "id_constancy")
         }
         error_px = float(np.median([row["front_error_median_px"] for row in own]))
-        report.aim(f"mean IoU, all frames, {mode} mode", "at least", 0.9, "", mean["mean_iou"])
+        report.aim(
+            f"mean IoU of ids over the run, {mode} mode",
+            "at least",
+            0.9,
+            "",
+            mean["mean_iou_of_ids"],
+        )
+        report.aim(f"mean IoU frame by frame, {mode} mode", "at least", 0.9, "", mean["mean_iou"])
         report.aim(
             f"mean IoU, frames that show both phases, {mode} mode",
             "at least",
