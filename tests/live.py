@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -54,13 +55,29 @@ def ipc_endpoints(folder: Path) -> Endpoints:
 
 
 def tcp_endpoints() -> Endpoints:
-    return Endpoints(*(f"tcp://127.0.0.1:{free_port()}" for _ in range(4)))
+    return Endpoints(*(f"tcp://127.0.0.1:{port}" for port in free_ports(4)))
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago, all different.
+
+    None of those that the system hands out itself (from 32768 on Linux): an outgoing connection
+    may take one of these at any moment, and a client that tries again and again to connect to
+    one that nobody has bound yet ends up connected to itself.
+    """
+    ports: list[int] = []
+    with ExitStack() as held:
+        while len(ports) < count:
+            probe = held.enter_context(socket.socket())
+            port = random.randrange(20_000, 32_000)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                ports.append(port)
+    return ports
 
 
 SMALL = ["embed.backend=null", "service.frame_shape=[96,64]", "chips.size_px=32"]
@@ -190,7 +207,9 @@ class Listener:
     def join(self, socket: str, *, shape=(96, 64), attach: str = "bind") -> None:
         """Return once both subscriptions have arrived: a PUB socket tells nobody, so frames of
         a series of their own are sent until a result of one is heard."""
-        self.wait_for_event("heartbeat", state="ready")
+        with ControlClient(self.endpoints.control, timeout_s=ANSWER_S) as control:
+            while self.events.receive(0.02) is None:
+                control.call("resume")
         with FramePublisher(self.endpoints.frames, socket=socket, attach=attach) as publisher:
             assert publisher.wait_for_subscriber(ANSWER_S), "the service did not come for frames"
             publisher.start("joining")

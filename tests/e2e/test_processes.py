@@ -330,10 +330,12 @@ def test_the_real_encoder_segments_what_is_simulated(tmp_path, log):
 
 def test_five_services_one_after_another_end_clean(tmp_path):
     endpoints = ipc_endpoints(tmp_path)
-    # In development mode Python tells of every socket and file that was not closed.
+    # Python tells of every socket and file that was not closed, when it is asked to.
     for number in range(5):
         log = tmp_path / f"{number}.log"
-        with serving(endpoints, sets=LOSSLESS, log=log, python=["-X", "dev"]) as process:
+        with serving(
+            endpoints, sets=LOSSLESS, log=log, python=["-W", "always::ResourceWarning"]
+        ) as process:
             with FramePublisher(endpoints.frames, socket="push") as publisher:
                 publisher.start("s")
                 publisher.frame(two_phases())
