@@ -126,6 +126,8 @@ def test_a_frame_past_its_deadline_is_dropped_before_compute(endpoints):
             time.sleep(0.4)
             embedder.gate.set()
             wait_for_event(service, "drop", reason="deadline")
+            # Counted when it is published, which another thread may do a little later.
+            assert [result.frame for result in collect(service, 1)] == [0]
         totals = service.status()["totals"]
     assert totals["segmented"] == 1
     assert totals["dropped"] == {"deadline": 1}
