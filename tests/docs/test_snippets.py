@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 
 from doc_snippets import PAGES, ROOT, blocks, command_lines, python_block
-from live import READY_S, SMALL, Endpoints, ipc_endpoints, running
+from live import READY_S, SMALL, Endpoints, ipc_endpoints, running, two_phases
 from scopeside.client.connection import ClientKeys
 from scopeside.client.control import ControlClient
 from scopeside.configuration import load_settings
@@ -120,7 +120,12 @@ def until_settled(service) -> None:
 
 def test_the_control_snippet_changes_the_service(tmp_path):
     endpoints = ipc_endpoints(tmp_path)
-    with running(endpoints) as service:
+    with running(endpoints, sets=["ingest.socket=pull"]) as service:
+        # A community can be named once a result has shown it.
+        with service.publisher(socket="push") as publisher:
+            publisher.start("s")
+            publisher.frame(two_phases())
+        assert service.results.receive(LIMIT_S) is not None
         printed = ran(on(endpoints, python_block(*CONTROL)), tmp_path)
         changed = service.control.call("config")["config"]["graph"]["resolution"]
 

@@ -322,7 +322,7 @@ def test_endpoint_in_use_is_one_clear_sentence(rig: Rig) -> None:
 
 def test_endpoint_that_makes_no_sense_is_one_clear_sentence(rig: Rig) -> None:
     with pytest.raises(EndpointError, match="cannot be connected"):
-        rig.ingest(endpoint="tcp://nowhere")
+        rig.ingest(endpoint=f"ipc:///{'far/' * 40}away")
 
 
 def test_limits_are_set_before_anything_connects(rig: Rig, ipc: str) -> None:
