@@ -18,7 +18,7 @@ help:  ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.engine  ## Set up, then run simulator, service and subscriber (INPUT=FILE replays a recording)
-	@$(BIN)/python -m scopeside demo $(INPUT) --out out/demo
+	@$(BIN)/python -m scopeside demo $(if $(INPUT),"$(INPUT)") --out out/demo
 
 test: $(VENV)/.tests  ## Set up with test tools, then run all tests
 	@$(BIN)/python -m pytest

@@ -56,7 +56,7 @@ class Pipeline:
         """Segment one frame.
 
         Raises `DropError` for a frame that cannot be used (say, a shape that the flat field
-        does not have); the pipeline is then as it was before.
+        does not have); what was learnt of its series so far is kept.
         """
         settings = self._settings
         clock = StageClock()
