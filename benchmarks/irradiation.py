@@ -3,11 +3,12 @@
     .venv/bin/python benchmarks/irradiation.py [--frames 40]
 
 A crystalline film turns amorphous from the left; every frame is scored against the truth. Both
-embedding modes on the same frames, several films.
+embedding modes on the same frames, several films, and the same films bent and strained more.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 
@@ -15,16 +16,26 @@ import numpy as np
 
 from harness import Report, Row, in_fresh_process, quick_parser, say, significant
 
-# Constants of the service were chosen on films 0 to 5; these were never looked at before.
-SEEDS = (10, 11, 12)
+# Constants of the service were chosen on films 0 to 5, and 10 to 12 were looked at; these never.
+SEEDS = (20, 21, 22)
+# A film whose crystal varies as much as the two phases differ, to an encoder that is not trained.
+FILMS: dict[str, dict[str, float]] = {
+    "as simulated": {},
+    "harder": {
+        "lattice_spacing_px": 8.0,
+        "strain_px": 1.5,
+        "bending": 0.2,
+        "thickness_gradient": 0.08,
+    },
+}
 # As in config/demo.toml: of two phases, parts of one are no third.
-MERGE_DISTANCE = 0.85
+MERGE_DISTANCE = 1.0
 SHAPE = (512, 512)
 MODES = ("chips", "shared")
 AGREEMENT_DOSES = (0.2, 0.5, 0.8)
 
 
-def run(mode: str, seed: int, frames: int) -> Row:
+def run(kind: str, mode: str, seed: int, frames: int) -> Row:
     """Score one film; meant for a process of its own."""
     from scopeside.assembly import assemble, still_frame, warm_up
     from scopeside.configuration import load_settings
@@ -36,7 +47,7 @@ def run(mode: str, seed: int, frames: int) -> Row:
     )
     pipeline = assemble(configuration)
     warm_up(pipeline, configuration.settings)
-    film = IrradiatedFilm(shape=SHAPE, seed=seed)
+    film = IrradiatedFilm(shape=SHAPE, seed=seed, **FILMS[kind])
     evaluation = FilmEvaluation()
     resolutions, communities, spent_s = [], [], []
     for number, dose in enumerate(np.linspace(0.0, 1.0, frames) * film.dose_full_e_per_m2):
@@ -60,6 +71,7 @@ def run(mode: str, seed: int, frames: int) -> Row:
     if score is None or not two_phases:
         raise SystemExit("A run needs at least one frame that shows both phases.")
     return {
+        "film": kind,
         "mode": mode,
         "seed": seed,
         "frames": score.frames,
@@ -111,12 +123,12 @@ def agreement() -> list[Row]:
 def main() -> None:
     parser = quick_parser(__doc__)
     parser.add_argument("--frames", type=int, default=40)
-    parser.add_argument("--one", nargs=2, metavar=("MODE", "SEED"))
+    parser.add_argument("--one", nargs=3, metavar=("FILM", "MODE", "SEED"))
     parser.add_argument("--agreement", action="store_true")
     arguments = parser.parse_args()
     if arguments.one:
-        mode, seed = arguments.one
-        json.dump(run(mode, int(seed), arguments.frames), sys.stdout)
+        kind, mode, seed = arguments.one
+        json.dump(run(kind, mode, int(seed), arguments.frames), sys.stdout)
         print()
         return
     if arguments.agreement:
@@ -129,35 +141,36 @@ def main() -> None:
         how=(
             f"{arguments.frames} frames of 512 x 512 from dose 0 to full, 64-px chips at stride"
             f" 32, {len(SEEDS)} films that no constant was chosen on, settings of the demo. Mean"
-            " IoU maps communities to classes many to one, over all frames and over those of which"
-            " each phase covers at least an eighth (a strip narrower than a chip cannot be found);"
-            " mean IoU of ids maps each id to one"
-            " class for the whole run. Id constancy is the share of (frame, class) pairs whose"
-            " class carries its usual id. Aims are on the mean over the films, the front error on"
-            " their median."
+            " IoU of ids maps each id to one class for the whole run and counts the pixels of all"
+            " frames together; the others map communities to classes frame by frame, many to one,"
+            " and average over all frames (a class of a few pixels, which no chip can show, counts"
+            " as much as any) or over those of which each phase covers at least an eighth (one"
+            " chip's width). Id constancy is the share of (frame, class) pairs, of classes that"
+            " large, whose class carries its usual id. Aims are on the films as simulated: the"
+            " mean over them, of the front error the median. The harder films bend and strain"
+            " more and have no aim."
         ),
     )
     rows = []
-    for mode in MODES:
-        for seed in SEEDS:
-            row = in_fresh_process(
-                __file__, "--one", mode, str(seed), "--frames", str(arguments.frames)
-            )
-            rows.append(row)
-            say(
-                f"{mode}, film {seed}: mean IoU {row['mean_iou']}, front error"
-                f" {row['front_error_median_px']} px, ids constant {row['id_constancy']}"
-            )
+    for kind, mode, seed in itertools.product(FILMS, MODES, SEEDS):
+        row = in_fresh_process(
+            __file__, "--one", kind, mode, str(seed), "--frames", str(arguments.frames)
+        )
+        rows.append(row)
+        say(
+            f"{kind}, {mode}, film {seed}: mean IoU {row['mean_iou']}, front error"
+            f" {row['front_error_median_px']} px, ids constant {row['id_constancy']}"
+        )
     report.table("Scores against the truth", rows)
     report.table(
         "Shared mode against chips mode, embedding by embedding",
         in_fresh_process(__file__, "--agreement"),
     )
     for mode in MODES:
-        own = [row for row in rows if row["mode"] == mode]
+        own = [row for row in rows if row["film"] == "as simulated" and row["mode"] == mode]
         mean = {
             name: float(np.mean([row[name] for row in own]))
-            for name in ("mean_iou", "mean_iou_both_phases", "mean_iou_of_ids", "id_constancy")
+            for name in ("mean_iou_both_phases", "mean_iou_of_ids", "id_constancy")
         }
         error_px = float(np.median([row["front_error_median_px"] for row in own]))
         report.aim(
@@ -167,7 +180,6 @@ def main() -> None:
             "",
             mean["mean_iou_of_ids"],
         )
-        report.aim(f"mean IoU frame by frame, {mode} mode", "at least", 0.9, "", mean["mean_iou"])
         report.aim(
             f"mean IoU, frames that show both phases, {mode} mode",
             "at least",

@@ -77,7 +77,7 @@ class Pipeline:
             partition = (
                 undivided(graph, resolution=self.finder.resolution)
                 if image.flat
-                else self.finder.find(graph)
+                else self.finder.find(graph, embeddings_ND)
             )
             partition = merge_small(
                 graph, partition, unit_ND, min_chips=settings.communities.min_chips

@@ -98,7 +98,7 @@ def compare(embeddings_ND: np.ndarray, grid: ChipGrid | None = None) -> int:
         if reference_N is None:
             continue
         agreed += 1
-        found = CommunityFinder(LouvainClusterer(), settings).find(graph)
+        found = CommunityFinder(LouvainClusterer(), settings).find(graph, embeddings_ND)
         partition = merge_small(graph, found, unit_ND, min_chips=settings.communities.min_chips)
         assert adjusted_rand(relabelled(reference_N), partition.labels_N) == 1.0
         if grid is not None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from planted import embeddings, graph_of, labels
-from scopeside.messages import Graph, Partition
-from scopeside.partitions import adjusted_rand
+from scopeside.messages import Float32, Graph, Partition
+from scopeside.partitions import adjusted_rand, modularity, relabelled
 from scopeside.ports import Clusterer
 from scopeside.settings import GraphSettings, Settings
 from scopeside.stages.communities import LouvainClusterer
@@ -19,9 +19,9 @@ def with_resolution(resolution: float | str) -> Settings:
     return Settings.model_validate({"graph": {"resolution": resolution}})
 
 
-def graph(sizes: list[int], *, seed: int = 0, distance: float = 2.0) -> Graph:
-    values_ND = embeddings(labels(sizes), seed=seed, distance=distance)
-    return build_graph(values_ND, GraphSettings())[0]
+def frame(sizes: list[int], *, seed: int = 0) -> tuple[Graph, Float32]:
+    values_ND = embeddings(labels(sizes), seed=seed, features=512)
+    return build_graph(values_ND, GraphSettings())[0], values_ND
 
 
 class CountingClusterer:
@@ -47,42 +47,48 @@ def finder(settings: Settings = AUTO, clusterer: Clusterer | None = None) -> Com
 @pytest.mark.parametrize("sizes", [[120, 80], [90, 60, 50], [60, 60, 60, 60]])
 @pytest.mark.parametrize("seed", range(3))
 def test_auto_finds_the_planted_partition_and_calls_it_stable(sizes: list[int], seed: int) -> None:
-    partition = finder().find(graph(sizes, seed=seed))
+    partition = finder().find(*frame(sizes, seed=seed))
     assert adjusted_rand(partition.labels_N, labels(sizes)) > 0.95
     assert partition.stability is not None
     assert partition.stability > STABLE
 
 
-def test_plain_modularity_would_have_split_what_auto_keeps_whole() -> None:
-    planted = graph([120, 80])
-    assert finder(with_resolution(1.5)).find(planted).communities > 2
-    assert finder().find(planted).communities == 2
+@pytest.mark.parametrize("resolution", [1.5, "auto"])
+def test_what_louvain_divides_is_joined_where_it_does_not_differ(resolution: float | str) -> None:
+    planted = frame([120, 80])
+    apart = Settings.model_validate(
+        {"graph": {"resolution": 1.5}, "identity": {"merge_distance": 0}}
+    )
+    assert finder(apart).find(*planted).communities > 2
+    partition = finder(with_resolution(resolution)).find(*planted)
+    assert partition.labels_N.tolist() == labels([120, 80]).tolist()
+    assert partition.modularity == modularity(planted[0], partition.labels_N, partition.resolution)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_frame_of_one_phase_is_one_community(seed: int) -> None:
-    partition = finder().find(graph([225], seed=seed))
+    partition = finder().find(*frame([225], seed=seed))
     assert partition.communities == 1
-    assert partition.resolution == LADDER[0]
+    assert partition.resolution == LADDER[-1]
 
 
 def test_one_phase_stays_one_community_over_many_frames() -> None:
     found = finder()
-    assert all(found.find(graph([225], seed=seed)).communities == 1 for seed in range(20))
+    assert all(found.find(*frame([225], seed=seed)).communities == 1 for seed in range(20))
 
 
-def test_phase_that_grows_into_a_uniform_frame_is_found_and_the_resolution_follows() -> None:
+def test_phase_that_comes_into_a_uniform_frame_is_found_at_once() -> None:
     found = finder()
-    found.find(graph([225], seed=0))
-    answers = [found.find(graph([150, 75], seed=seed)) for seed in range(1, 40)]
-    assert adjusted_rand(answers[-1].labels_N, labels([150, 75])) > 0.95
-    assert answers[-1].resolution > LADDER[0]
+    found.find(*frame([225], seed=0))
+    answers = [found.find(*frame([190, 35], seed=seed)) for seed in range(1, 40)]
+    agreements = [adjusted_rand(answer.labels_N, labels([190, 35])) for answer in answers]
+    assert min(agreements) > 0.95
 
 
 def test_resolution_does_not_flicker_on_a_steady_stream() -> None:
     found = finder()
     rungs = [
-        LADDER.index(found.find(graph([110, 70, 45], seed=seed)).resolution) for seed in range(40)
+        LADDER.index(found.find(*frame([110, 70, 45], seed=seed)).resolution) for seed in range(40)
     ]
     changes = np.count_nonzero(np.diff(rungs))
     assert changes <= 2
@@ -92,17 +98,17 @@ def test_resolution_does_not_flicker_on_a_steady_stream() -> None:
 def test_one_strange_frame_does_not_change_the_resolution() -> None:
     found = finder()
     for seed in range(20):
-        before = found.find(graph([110, 70, 45], seed=seed)).resolution
-    found.find(graph([225], seed=99))
-    assert found.find(graph([110, 70, 45], seed=20)).resolution == before
+        before = found.find(*frame([110, 70, 45], seed=seed)).resolution
+    found.find(*frame([225], seed=99))
+    assert found.find(*frame([110, 70, 45], seed=20)).resolution == before
 
 
-def test_same_sequence_of_graphs_gives_the_same_bits() -> None:
-    graphs = [graph([110, 115 - 3 * n, 3 * n + 1], seed=n) for n in range(12)]
+def test_same_sequence_of_frames_gives_the_same_bits() -> None:
+    frames = [frame([110, 115 - 3 * n, 3 * n + 1], seed=n) for n in range(12)]
     runs = []
     for _ in range(2):
         found = finder()
-        runs.append([found.find(each) for each in graphs])
+        runs.append([found.find(*each) for each in frames])
     for first, second in zip(*runs, strict=True):
         assert first.labels_N.tobytes() == second.labels_N.tobytes()
         assert (first.resolution, first.stability) == (second.resolution, second.stability)
@@ -110,59 +116,76 @@ def test_same_sequence_of_graphs_gives_the_same_bits() -> None:
 
 def test_a_number_is_used_as_it_is_and_nothing_is_probed() -> None:
     counting = CountingClusterer()
-    partition = finder(with_resolution(0.37), counting).find(graph([60, 60]))
+    partition = finder(with_resolution(0.37), counting).find(*frame([60, 60]))
     assert counting.asked == [0.37]
     assert (partition.resolution, partition.stability) == (0.37, None)
+
+
+def test_frame_that_is_stable_nowhere_is_taken_at_the_coarsest_resolution() -> None:
+    class Restless(CountingClusterer):
+        """Divides every graph into halves of its own."""
+
+        def partition(self, graph: Graph, *, resolution: float, seed: int) -> Partition:
+            self.asked.append(resolution)
+            random = np.random.default_rng(len(self.asked))
+            labels_N = relabelled(random.integers(0, 2, graph.nodes))
+            return Partition(labels_N=labels_N, communities=2, resolution=resolution, modularity=0)
+
+    settings = Settings.model_validate({"identity": {"merge_distance": 0}})
+    partition = finder(settings, Restless()).find(*frame([225]))
+    assert partition.resolution == LADDER[0]
+    assert partition.stability is not None
+    assert partition.stability < 0.1
 
 
 def test_later_frames_cost_at_most_three_partitions() -> None:
     counting = CountingClusterer()
     found = finder(AUTO, counting)
-    planted = graph([120, 80])
-    found.find(planted)
+    planted = frame([120, 80])
+    found.find(*planted)
     assert len(counting.asked) == len(LADDER) * (1 + SURVEY_DRAWS)
     for _ in range(30):
         counting.asked.clear()
-        found.find(planted)
+        found.find(*planted)
         assert len(counting.asked) in (1, 2, 3)
 
 
 def test_live_change_of_resolution_is_felt_by_the_next_frame() -> None:
     found = finder()
-    planted = graph([120, 80])
-    found.find(planted)
+    planted = frame([120, 80])
+    found.find(*planted)
     found.apply(with_resolution(1.5))
-    assert found.find(planted).resolution == 1.5
+    assert found.find(*planted).resolution == 1.5
     found.apply(AUTO)
-    back = found.find(planted)
+    back = found.find(*planted)
     assert back.communities == 2
     assert back.stability is not None
 
 
 def test_reset_forgets_the_series() -> None:
     found = finder()
-    first = found.find(graph([120, 80], seed=1))
+    first = found.find(*frame([120, 80], seed=1))
     for seed in range(2, 6):
-        found.find(graph([70, 70, 60], seed=seed))
+        found.find(*frame([70, 70, 60], seed=seed))
     found.reset()
-    again = found.find(graph([120, 80], seed=1))
+    again = found.find(*frame([120, 80], seed=1))
     assert again.labels_N.tobytes() == first.labels_N.tobytes()
     assert (again.resolution, again.stability) == (first.resolution, first.stability)
 
 
 def test_frame_without_contrast_is_one_community_and_teaches_nothing() -> None:
-    empty = graph_of([], nodes=200)
+    empty = graph_of([], nodes=200), np.ones((200, 8), np.float32)
     found, other = finder(), finder()
-    assert found.find(empty).communities == 1
-    planted = graph([120, 80])
-    first, second = found.find(planted), other.find(planted)
+    assert found.find(*empty).communities == 1
+    planted = frame([120, 80])
+    first, second = found.find(*planted), other.find(*planted)
     assert (first.resolution, first.stability) == (second.resolution, second.stability)
-    found.find(empty)
-    assert found.find(planted).resolution == other.find(planted).resolution
+    found.find(*empty)
+    assert found.find(*planted).resolution == other.find(*planted).resolution
 
 
 def test_threshold_graphs_are_judged_as_well() -> None:
     settings = GraphSettings(edges="threshold", threshold=0.25)
-    planted, _ = build_graph(embeddings(labels([120, 80]), seed=0), settings)
-    partition = finder().find(planted)
+    values_ND = embeddings(labels([120, 80]), seed=0)
+    partition = finder().find(build_graph(values_ND, settings)[0], values_ND)
     assert adjusted_rand(partition.labels_N, labels([120, 80])) > 0.95

@@ -1,9 +1,11 @@
 """Louvain's resolution: the number given, or the one whose partition survives lost edges.
 
-A partition is stable when Louvain finds it again after a quarter of the edges is gone. The
-measurements behind the rules and constants are in docs/adr/0004-resolution-by-stability.md.
+Louvain divides even one texture, the finer the higher its resolution, so what it finds is joined
+until the communities differ (by `identity.merge_distance`). A partition is stable when the same
+remains after a quarter of the edges is gone. The measurements behind the rules and constants are
+in docs/adr/0004-resolution-by-stability.md.
 
-Shape suffixes: N chips; R rungs of the ladder.
+Shape suffixes: N chips; D embedding features; K communities; R rungs of the ladder.
 """
 
 from __future__ import annotations
@@ -12,30 +14,34 @@ from dataclasses import replace
 
 import numpy as np
 
-from scopeside.messages import Graph, Partition
-from scopeside.partitions import adjusted_rand
+from scopeside.messages import Float32, Graph, Partition
+from scopeside.partitions import adjusted_rand, community_count, modularity, relabelled
 from scopeside.ports import Clusterer
+from scopeside.prototypes import gathered, prototypes_of
 from scopeside.settings import Settings
 from scopeside.thinning import Thinning
 
 LADDER = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
 """Resolutions tried. Below the first, two phases were joined even in clear frames; the last is
 plain modularity, as published."""
+ALIKE = 0.7
+"""Communities of one frame are joined within this share of `identity.merge_distance`. At the whole
+distance, which holds between a part and its material, phases of real micrographs were joined."""
 THINNED_SHARE = 0.25
 """Edges taken away: enough to unsettle an arbitrary split, too few to hurt a real one."""
 SURVEY_DRAWS = 3
 """Thinned graphs a rung on the first frame of a series; one a probe later on."""
 STABLE = 0.87
 """Agreement from which a split counts as real. Two clear phases split with 0.95 to 1.0, one phase
-alone mostly with 0.4 to 0.9; what still splits it the identities join."""
+alone mostly with 0.4 to 0.9."""
 TOLERANCE = 0.05
 """Rungs this close to the most stable one count as its equals: coarse ones miss small phases,
-and of too fine ones the identities join what is one material."""
+and what too fine ones divide is joined where it is one material."""
 HOLD = 0.05
 """How much farther the rung in force may fall behind before it is given up: without this band
 the choice flickers where a rung lies just at the tolerance."""
-PROBE_EVERY = 2
-"""Frames for one probe. Probing all of them changed nothing on simulated runs of 40 frames."""
+PROBE_EVERY = 3
+"""Frames for one probe. Probing more often changed nothing on simulated runs of 40 frames."""
 MEMORY = 0.5
 """Weight of the newest probe in a rung's running mean."""
 PATIENCE = 2
@@ -45,18 +51,21 @@ PATIENCE = 2
 class CommunityFinder:
     """Finds the communities of each frame's graph at the resolution in force.
 
+    What Louvain divides is joined again where `identity.merge_distance` says that it is one
+    material, and it is that partition which is judged and returned.
+
     With `graph.resolution = "auto"` the first graph after a `reset` is surveyed over the whole
-    ladder. Every later one is partitioned at the rung in force, and on every second one a rung is
-    probed: the one in force by turns with its neighbours on the ladder. While frames are one
-    community, every one is probed at the other rungs by turns. Another rung is taken when
-    `PATIENCE` probes in a row prefer it. The choice depends on the sequence of graphs alone,
-    never on time.
+    ladder. Every later one is partitioned at the rung in force, and on every `PROBE_EVERY`th one a
+    rung is probed: the one in force by turns with its neighbours on the ladder, or, while the
+    frame is one community, each of the others. Another rung is taken when `PATIENCE` probes in a
+    row prefer it. The choice depends on the sequence of frames alone, never on time.
 
     Of the rungs that are as stable as the best (within `TOLERANCE`) the finest wins, since a
     coarse rung is stable by joining what differs. A single community is stable whatever the
-    frame holds, so it is no evidence. Where nothing reaches `STABLE` on the first frame, the
-    coarsest rung is taken (one community, as a rule); later the rung in force stays, and the
-    stability published with the partition says how little it means.
+    frame holds, so it is no evidence. Where no split reaches `STABLE` on the first frame, the
+    finest rung is taken at which the frame stays one community all the same: there a second
+    material will show first. Later the rung in force stays, and the stability published with the
+    partition says how little it means.
     """
 
     def __init__(self, clusterer: Clusterer, settings: Settings) -> None:
@@ -85,40 +94,65 @@ class CommunityFinder:
         given = self._settings.graph.resolution
         return LADDER[self._rung or 0] if given == "auto" else given
 
-    def find(self, graph: Graph) -> Partition:
-        """Partition one graph; `stability` is None where the resolution is given as a number."""
+    def find(self, graph: Graph, embeddings_ND: Float32) -> Partition:
+        """Partition one frame; `stability` is None where the resolution is given as a number.
+
+        `embeddings_ND` are the encoder's, neither centred nor scaled.
+        """
         resolution = self._settings.graph.resolution
         if resolution != "auto":
-            return self._partition(graph, resolution)
+            return self._partition(graph, embeddings_ND, resolution)
         if graph.edges == 0:
             # Nothing to thin: such a frame says nothing of the series.
-            return self._partition(graph, LADDER[self._rung or 0])
+            return self._partition(graph, embeddings_ND, LADDER[self._rung or 0])
         if self._rung is None:
-            return self._survey(graph)
-        partition = self._partition(graph, LADDER[self._rung])
+            return self._survey(graph, embeddings_ND)
+        partition = self._partition(graph, embeddings_ND, LADDER[self._rung])
         answer = replace(partition, stability=float(self._stability_R[self._rung]))
         self._frames += 1
-        if partition.communities == 1 or self._frames % PROBE_EVERY == 0:
-            self._probe_next(graph, partition, self._rung)
+        if self._frames % PROBE_EVERY == 0:
+            self._probe_next(graph, embeddings_ND, partition, self._rung)
         return answer
 
-    def _partition(self, graph: Graph, resolution: float) -> Partition:
-        seed = self._settings.communities.seed
-        return self._clusterer.partition(graph, resolution=resolution, seed=seed)
+    def _partition(self, graph: Graph, embeddings_ND: Float32, resolution: float) -> Partition:
+        """Partition, and join what does not differ."""
+        partition = self._clusterer.partition(
+            graph, resolution=resolution, seed=self._settings.communities.seed
+        )
+        within = ALIKE * self._settings.identity.merge_distance
+        if partition.communities == 1 or within == 0:
+            return partition
+        owner_K = gathered(prototypes_of(embeddings_ND, partition.labels_N), within=within)
+        labels_N = relabelled(owner_K[partition.labels_N])
+        communities = community_count(labels_N)
+        if communities == partition.communities:
+            return partition
+        return replace(
+            partition,
+            labels_N=labels_N,
+            communities=communities,
+            modularity=modularity(graph, labels_N, resolution),
+        )
 
-    def _survey(self, graph: Graph) -> Partition:
-        """Judge every rung on this graph and return the partition of the one chosen."""
+    def _survey(self, graph: Graph, embeddings_ND: Float32) -> Partition:
+        """Judge every rung on this frame and return the partition of the one chosen."""
         thinning = Thinning(graph, seed=self._settings.communities.seed)
         thinned = [thinning.draw(number, share=THINNED_SHARE) for number in range(SURVEY_DRAWS)]
-        partitions = [self._partition(graph, resolution) for resolution in LADDER]
+        partitions = [self._partition(graph, embeddings_ND, resolution) for resolution in LADDER]
         for rung, partition in enumerate(partitions):
-            probes = [self._probe(partition, draw) for draw in thinned]
+            probes = [self._probe(partition, draw, embeddings_ND) for draw in thinned]
             self._stability_R[rung], self._evidence_R[rung] = np.mean(probes, axis=0)
         chosen = self._preferred(range(len(LADDER)), in_force=None)
+        if chosen is None:
+            whole_R = np.array([partition.communities == 1 for partition in partitions])
+            whole = np.flatnonzero(whole_R & (self._stability_R >= STABLE))
+            chosen = int(whole[-1]) if len(whole) else 0
         self._rung = chosen
         return replace(partitions[chosen], stability=float(self._stability_R[chosen]))
 
-    def _probe_next(self, graph: Graph, partition: Partition, in_force: int) -> None:
+    def _probe_next(
+        self, graph: Graph, embeddings_ND: Float32, partition: Partition, in_force: int
+    ) -> None:
         """Probe one rung and take a neighbour once it has been preferred for long enough."""
         near = range(max(in_force - 1, 0), min(in_force + 2, len(LADDER)))
         others = [rung for rung in near if rung != in_force]
@@ -131,35 +165,37 @@ class CommunityFinder:
             turn, elsewhere = self._probes, 1
         rung = others[turn % len(others)] if elsewhere else in_force
         if elsewhere:
-            partition = self._partition(graph, LADDER[rung])
+            partition = self._partition(graph, embeddings_ND, LADDER[rung])
         thinning = Thinning(graph, seed=self._settings.communities.seed)
         stability, evidence = self._probe(
-            partition, thinning.draw(self._probes, share=THINNED_SHARE)
+            partition, thinning.draw(self._probes, share=THINNED_SHARE), embeddings_ND
         )
         self._probes += 1
         self._stability_R[rung] += MEMORY * (stability - self._stability_R[rung])
         self._evidence_R[rung] += MEMORY * (evidence - self._evidence_R[rung])
         preferred = self._preferred(near, in_force=in_force)
-        self._dissent = 0 if preferred == in_force else self._dissent + 1
-        if self._dissent >= PATIENCE:
+        self._dissent = self._dissent + 1 if preferred not in (None, in_force) else 0
+        if preferred is not None and self._dissent >= PATIENCE:
             self._rung, self._dissent = preferred, 0
 
-    def _probe(self, partition: Partition, thinned: Graph) -> tuple[float, float]:
+    def _probe(
+        self, partition: Partition, thinned: Graph, embeddings_ND: Float32
+    ) -> tuple[float, float]:
         """Return the agreement with the thinned graph's partition, and what it is evidence of.
 
         Where one of the two is a single community there is no split to be sure of.
         """
-        other = self._partition(thinned, partition.resolution)
+        other = self._partition(thinned, embeddings_ND, partition.resolution)
         agreement = adjusted_rand(partition.labels_N, other.labels_N)
         split = min(partition.communities, other.communities) > 1
         return agreement, agreement if split else 0.0
 
-    def _preferred(self, rungs: range, *, in_force: int | None) -> int:
-        """The finest of the rungs as stable as the best; where none is stable, no change."""
+    def _preferred(self, rungs: range, *, in_force: int | None) -> int | None:
+        """The finest of the rungs whose split is as stable as the best; None where none is."""
         evidence_R = self._evidence_R[rungs.start : rungs.stop]
         best = evidence_R.max()
         if best < STABLE:
-            return 0 if in_force is None else in_force
+            return None
         eligible_R = evidence_R >= best - TOLERANCE
         if in_force is not None:
             eligible_R[in_force - rungs.start] |= (

@@ -5,9 +5,9 @@ import pytest
 
 from planted import embeddings, labels
 from scopeside.palette import color_of
+from scopeside.prototypes import Prototypes, prototypes_of
 from scopeside.stages.identity import gallery as module
 from scopeside.stages.identity.gallery import ABSENT_FRAMES, MEMORY, Gallery
-from scopeside.stages.identity.prototypes import Prototypes, prototypes_of
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from importlib.metadata import version
 import numpy as np
 
 from scopeside.messages import Array, Graph, Partition
-from scopeside.partitions import community_count, modularity, relabelled
+from scopeside.partitions import community_count, edge_weights, modularity, relabelled
 
 _TOLERANCE = 1e-5
 """Gain in modularity below which Louvain stops. The library's own 1e-3 stopped short of a
@@ -68,14 +68,15 @@ def _louvain(graph: Graph, resolution: float, seed: int) -> Array:
     from scipy import sparse
     from sknetwork.clustering import Louvain
 
-    weights_E = graph.weights_E
-    if weights_E is None:
-        weights_E = np.ones(len(graph.neighbours_E), dtype=np.float32)
+    # As the library wants them: it would convert anything else at every level, a quarter of its
+    # time on a graph of a thousand chips.
     matrix = sparse.csr_matrix(
-        (weights_E, graph.neighbours_E, graph.offsets), shape=(graph.nodes, graph.nodes)
+        (edge_weights(graph), graph.neighbours_E, graph.offsets.astype(np.int32)),
+        shape=(graph.nodes, graph.nodes),
     )
     louvain = Louvain(
         resolution=resolution,
+        modularity="newman",
         tol_optimization=_TOLERANCE,
         tol_aggregation=_TOLERANCE,
         shuffle_nodes=True,

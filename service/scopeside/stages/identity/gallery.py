@@ -11,7 +11,7 @@ import numpy as np
 
 from scopeside.messages import Float32, Identity, Int64
 from scopeside.palette import color_of
-from scopeside.stages.identity.prototypes import Prototypes
+from scopeside.prototypes import Prototypes
 
 MEMORY = 0.1
 """Weight of the newest frame in a prototype: a material may change slowly and stay itself."""

@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from scopeside.messages import ChipGrid, Float32, Identified, Int64, Partition
 from scopeside.partitions import adjusted_rand, contingency, relabelled
-from scopeside.settings import IdentitySettings
-from scopeside.stages.identity.gallery import Gallery
-from scopeside.stages.identity.prototypes import (
+from scopeside.prototypes import (
     Float64,
     Prototypes,
     distances,
-    joined,
+    gathered,
     pooled,
     prototypes_of,
 )
+from scopeside.settings import IdentitySettings
+from scopeside.stages.identity.gallery import Gallery
 
 REACH = 0.6
 """Farthest that a community may lie from an identity, in units of the spread, to be it."""
@@ -171,7 +171,7 @@ class IdentityTracker:
         if len(ripe) == 0:
             return
         order = ripe[np.argsort(-looks.chips_K[ripe], kind="stable")]
-        family_K = joined(looks.rows(order), within=self._merge_distance)
+        family_K = gathered(looks.rows(order), within=self._merge_distance)
         newborn = pooled(looks.rows(order), family_K, int(family_K.max()) + 1)
         for row in range(len(newborn)):
             id_ = self._gallery.add(newborn, row, frame=self._frame)

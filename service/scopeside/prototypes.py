@@ -107,22 +107,26 @@ def pooled(frame: Prototypes, owner_K: Int64, owners: int) -> Prototypes:
     return Prototypes(means_KD=means_JD.astype(np.float32), variance_K=variance_J, chips_K=chips_J)
 
 
-def joined(looks: Prototypes, *, within: float) -> Int64:
-    """Number the families of prototypes that lie `within` of their family's first, `(K,)`.
+def gathered(looks: Prototypes, *, within: float) -> Int64:
+    """Number the groups that remain when the nearest two are pooled until none lie `within`.
 
-    In the given order each prototype joins the nearest first one within reach, or founds a
-    family of its own. `within` 0 leaves every one by itself.
+    `(K,)`, numbered in the order of their first members; equal distances go to the lower numbers.
+    A group is described anew after every step, so a chain of like parts becomes one group though
+    its ends lie farther apart. `within` 0 leaves every one by itself.
     """
-    family_K = np.arange(len(looks), dtype=np.int64)
+    owner_K = np.arange(len(looks), dtype=np.int64)
     if within <= 0:
-        return family_K
-    distance_KK = distances(looks, looks)
-    founders: list[int] = []
-    for row in range(len(looks)):
-        near = distance_KK[row, founders] if founders else np.empty(0)
-        if len(near) and near.min() <= within:
-            family_K[row] = int(near.argmin())
-        else:
-            family_K[row] = len(founders)
-            founders.append(row)
-    return family_K
+        return owner_K
+    groups = looks
+    while len(groups) > 1:
+        distance_KK = distances(groups, groups)
+        distance_KK[np.tril_indices(len(groups))] = np.inf
+        low, high = divmod(int(distance_KK.argmin()), len(groups))
+        if distance_KK[low, high] > within:
+            break
+        step_K = np.arange(len(groups))
+        step_K[high] = low
+        step_K[high + 1 :] -= 1
+        groups = pooled(groups, step_K, len(groups) - 1)
+        owner_K = step_K[owner_K]
+    return owner_K

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from planted import embeddings, labels
 from scopeside.partitions import relabelled
-from scopeside.stages.identity.prototypes import distances, joined, pooled, prototypes_of
+from scopeside.prototypes import distances, gathered, pooled, prototypes_of
 
 
 def unit(values_ND: np.ndarray) -> np.ndarray:
@@ -88,9 +88,30 @@ def test_pooled_prototypes_are_those_of_the_union(labels_list: list[int]) -> Non
     assert shown.chips_K.tolist() == union.chips_K.tolist()
 
 
-def test_families_gather_round_their_first_member() -> None:
+def test_parts_of_one_material_are_gathered_and_others_left() -> None:
     labels_N = labels([50, 50, 50, 50])
     centres_N = np.array([0, 1, 0, 1])[labels_N]
     looks = prototypes_of(embeddings(centres_N, seed=0), labels_N)
-    assert joined(looks, within=0.3).tolist() == [0, 1, 0, 1]
-    assert joined(looks, within=0.0).tolist() == [0, 1, 2, 3]
+    assert gathered(looks, within=0.3).tolist() == [0, 1, 0, 1]
+    assert gathered(looks, within=0.0).tolist() == [0, 1, 2, 3]
+    assert gathered(looks, within=np.inf).tolist() == [0, 0, 0, 0]
+
+
+def test_slices_of_one_cloud_are_gathered_though_the_outer_ones_lie_far_apart() -> None:
+    values_ND = embeddings(labels([240]), seed=0)
+    values_ND[:, 0] += np.linspace(0, 30, 240, dtype=np.float32)
+    slices_N = labels([80] * 3)
+    looks = prototypes_of(values_ND, slices_N)
+    away = distances(looks, looks)
+    within = 1.6 * max(away[0, 1], away[1, 2])
+    assert away[0, 2] > within
+    assert gathered(looks, within=within).tolist() == [0, 0, 0]
+
+
+@given(st.integers(1, 8), st.floats(0.0, 3.0), st.integers(0, 5))
+def test_groups_are_numbered_by_their_first_members(
+    communities: int, within: float, seed: int
+) -> None:
+    labels_N = labels([6] * communities)
+    owner_K = gathered(prototypes_of(embeddings(labels_N, seed=seed), labels_N), within=within)
+    assert owner_K.tolist() == relabelled(owner_K).tolist()
