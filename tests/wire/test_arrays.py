@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from scopeside.errors import DropError, DropReason, MissingExtraError
-from scopeside.settings import LimitSettings
 from scopeside.wire.arrays import DTYPES, decode_array, decode_payload, encode_array, encode_payload
 
 any_array = st.sampled_from(sorted(DTYPES)).flatmap(
@@ -55,7 +54,7 @@ def test_output_is_never_more_or_less_than_the_shape_says(
                 shape=(elements,),
                 dtype=array.dtype.str,
                 codec=codec,
-                limits=LimitSettings(),
+                size_bytes=elements * array.itemsize,
             )
         assert caught.value.reason is DropReason.BAD_PAYLOAD
 
@@ -63,9 +62,7 @@ def test_output_is_never_more_or_less_than_the_shape_says(
 def test_zstd_without_stated_size_is_read() -> None:
     array = np.arange(1000, dtype=">u4")
     squeezed = zstandard.ZstdCompressor(write_content_size=False).compress(array.tobytes())
-    back = decode_payload(
-        squeezed, shape=(1000,), dtype=">u4", codec="zstd", limits=LimitSettings()
-    )
+    back = decode_payload(squeezed, shape=(1000,), dtype=">u4", codec="zstd", size_bytes=4000)
     np.testing.assert_array_equal(back, array)
 
 
@@ -84,7 +81,7 @@ def test_codec_without_its_package_says_what_to_install(
     with pytest.raises(MissingExtraError, match="pip install"):
         encode_payload(np.zeros(3, "<u2"), codec)
     with pytest.raises(DropError, match="pip install") as caught:
-        decode_payload(b"x", shape=(3,), dtype="<u2", codec=codec, limits=LimitSettings())
+        decode_payload(b"x", shape=(3,), dtype="<u2", codec=codec, size_bytes=6)
     assert caught.value.reason is DropReason.BAD_CODEC
 
 

@@ -29,6 +29,7 @@ from scopeside.runtime.commands import ServiceCommands
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.control import ControlServer
 from scopeside.runtime.lifecycle import Lifecycle, State
+from scopeside.runtime.memory import keep_freed_memory
 from scopeside.runtime.pulse import Pulse
 from scopeside.runtime.security import Security
 from scopeside.runtime.signals import Signals
@@ -117,6 +118,7 @@ class Service:
         Raises what warming up raises, and ServiceError when a thread of the service died.
         """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        keep_freed_memory()
         signals = Signals(self._lifecycle)
         control = self._thread("control", lambda: self._control.run(self._stop_control))
         control.start()

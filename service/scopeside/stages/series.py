@@ -99,7 +99,9 @@ class SeriesGate:
                 self._books.reject(series, DropReason.STALE, number)
                 return Admission.STALE
             admission = _ADMISSIONS[self._books.receive(series, number)]
-        self.settle()
+            untold = bool(self._untold)
+        if untold:
+            self.settle()
         return admission
 
     def end(self, series: str, *, frames: int | None = None) -> None:

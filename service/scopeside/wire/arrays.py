@@ -31,8 +31,8 @@ Dtype = Literal[
 CODECS: frozenset[str] = frozenset(get_args(Codec))
 """Codecs of the wire contract."""
 
-DTYPES: frozenset[str] = frozenset(get_args(Dtype))
-"""Element types of the wire contract, as NumPy writes them."""
+DTYPES: Mapping[str, np.dtype[Any]] = {name: np.dtype(name) for name in get_args(Dtype)}
+"""Element types of the wire contract, by the names that NumPy writes."""
 
 ZSTD_WINDOW_BYTES = 8 * 2**20
 """Window that a zstd frame may ask for beyond its own size: what RFC 8878 (3.1.1.1.2) tells every
@@ -59,7 +59,8 @@ def encode_array(array: Array, codec: Literal["none", "zstd"] = "none") -> dict[
 def decode_array(value: Mapping[str, Any], limits: LimitSettings | None = None) -> Array:
     """Return the read-only array that a contract array map holds, checked against `limits`.
 
-    Raises DropError: `bad_payload` for a map that is none, else as `decode_payload`.
+    Raises DropError: `bad_payload` for a map that is none, else as `checked_bytes` and
+    `decode_payload`.
     """
     try:
         shape, dtype = value["shape"], value["dtype"]
@@ -72,9 +73,10 @@ def decode_array(value: Mapping[str, Any], limits: LimitSettings | None = None) 
         raise DropError(DropReason.BAD_SHAPE, "The shape of an array is a list of integers >= 0.")
     if not isinstance(data, (bytes, memoryview)):
         raise DropError(DropReason.BAD_PAYLOAD, "The data of an array is a msgpack bin.")
-    return decode_payload(
-        data, shape=tuple(shape), dtype=dtype, codec=codec, limits=limits or LimitSettings()
+    size_bytes = checked_bytes(
+        shape=tuple(shape), dtype=dtype, codec=codec, limits=limits or LimitSettings()
     )
+    return decode_payload(data, shape=tuple(shape), dtype=dtype, codec=codec, size_bytes=size_bytes)
 
 
 def wire_dtype(array: Array) -> str:
@@ -108,14 +110,13 @@ def encode_payload(values: Array, codec: Codec = "none") -> Buffer:
 
 
 def decode_payload(
-    payload: Buffer, *, shape: tuple[int, ...], dtype: str, codec: str, limits: LimitSettings
+    payload: Buffer, *, shape: tuple[int, ...], dtype: str, codec: str, size_bytes: int
 ) -> Array:
     """Return the read-only array in `payload`: a view of it for codec `none`.
 
-    Raises DropError as `checked_bytes`, and `bad_payload` where the bytes are more, fewer or other
-    than shape and dtype say.
+    `size_bytes` is what `checked_bytes` gave for it. Raises DropError (`bad_payload`) where the
+    bytes are more, fewer or other than that.
     """
-    size_bytes = checked_bytes(shape=shape, dtype=dtype, codec=codec, limits=limits)
     raw = payload if codec == "none" else _decompress(payload, codec, size_bytes)
     if len(raw) != size_bytes:
         raise DropError(
@@ -123,7 +124,7 @@ def decode_payload(
             f"A payload holds {len(raw)} bytes, but shape {short(list(shape))} of {dtype} takes"
             f" {size_bytes}.",
         )
-    values = np.frombuffer(raw, dtype=np.dtype(dtype)).reshape(shape)
+    values = np.frombuffer(raw, DTYPES[dtype]).reshape(shape)
     values.flags.writeable = False
     return values
 
@@ -140,7 +141,7 @@ def checked_bytes(*, shape: tuple[int, ...], dtype: str, codec: str, limits: Lim
         )
     if not isinstance(codec, str) or codec not in CODECS:
         raise DropError(DropReason.BAD_CODEC, f"Codec {short(codec)} is not in the contract.")
-    size_bytes = prod(shape) * np.dtype(dtype).itemsize
+    size_bytes = prod(shape) * DTYPES[dtype].itemsize
     if size_bytes > limits.message_bytes:
         raise DropError(
             DropReason.TOO_LARGE,

@@ -58,8 +58,6 @@ def decode_message(parts: Sequence[Buffer], limits: LimitSettings) -> Message:
     """
     topic = _checked_topic(parts, limits)
     fields = unpack_header(parts[1])
-    series = readable_series(fields)
-    frame = readable_number(fields) if topic == TOPIC_FRAME else None
     try:
         header = validate_header(_MODELS[topic], fields)
         check_user(header.user, len(parts[1]), limits)
@@ -67,7 +65,8 @@ def decode_message(parts: Sequence[Buffer], limits: LimitSettings) -> Message:
             return _frame(header, parts[2:], limits)
         _check_payloads(0, len(parts) - 2)
     except DropError as error:
-        error.series, error.frame = series, frame
+        error.series = readable_series(fields)
+        error.frame = readable_number(fields) if topic == TOPIC_FRAME else None
         raise
     if isinstance(header, StartHeader):
         return StartMessage(
@@ -187,9 +186,9 @@ def _checked_topic(parts: Sequence[Buffer], limits: LimitSettings) -> bytes:
 
 
 def _frame(header: FrameHeader, payloads: Sequence[Buffer], limits: LimitSettings) -> FrameMessage:
-    _check_channels(header.channels, limits)
+    sizes_bytes = _check_channels(header.channels, limits)
     _check_payloads(len(header.channels), len(payloads))
-    channels = _decode_channels(header.channels, payloads, limits)
+    channels = _decode_channels(header.channels, payloads, sizes_bytes)
     clock = header.clock
     return FrameMessage(
         series=header.series,
@@ -207,7 +206,7 @@ def _frame(header: FrameHeader, payloads: Sequence[Buffer], limits: LimitSetting
 
 
 def _decode_channels(
-    headers: Sequence[ChannelHeader], payloads: Sequence[Buffer], limits: LimitSettings
+    headers: Sequence[ChannelHeader], payloads: Sequence[Buffer], sizes_bytes: Sequence[int]
 ) -> tuple[Channel, ...]:
     wanted = [at for at, header in enumerate(headers) if at == 0 or header.codec == "none"]
     values: dict[int, Array] = {}
@@ -219,12 +218,13 @@ def _decode_channels(
             shape=tuple(header.shape),
             dtype=header.dtype,
             codec=header.codec,
-            limits=limits,
+            size_bytes=sizes_bytes[at],
         )
     return tuple(Channel(name=headers[at].name, values=values[at]) for at in wanted)
 
 
-def _check_channels(channels: Sequence[ChannelHeader], limits: LimitSettings) -> None:
+def _check_channels(channels: Sequence[ChannelHeader], limits: LimitSettings) -> list[int]:
+    """Return the bytes that each channel takes, which are within the limits."""
     if len(channels) > limits.channels:
         raise DropError(
             DropReason.TOO_LARGE,
@@ -235,6 +235,7 @@ def _check_channels(channels: Sequence[ChannelHeader], limits: LimitSettings) ->
             DropReason.BAD_SHAPE,
             f"The first channel is the image and must be [ny, nx], not {channels[0].shape}.",
         )
+    sizes_bytes = []
     for channel in channels:
         ny, nx = channel.shape[:2]
         if ny * nx > limits.frame_pixels:
@@ -242,9 +243,12 @@ def _check_channels(channels: Sequence[ChannelHeader], limits: LimitSettings) ->
                 DropReason.TOO_LARGE,
                 f"Shape {channel.shape} is more than limits.frame_pixels ({limits.frame_pixels}).",
             )
-        checked_bytes(
-            shape=tuple(channel.shape), dtype=channel.dtype, codec=channel.codec, limits=limits
+        sizes_bytes.append(
+            checked_bytes(
+                shape=tuple(channel.shape), dtype=channel.dtype, codec=channel.codec, limits=limits
+            )
         )
+    return sizes_bytes
 
 
 def _check_payloads(expected: int, found: int) -> None:

@@ -52,7 +52,7 @@ def _unique(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise ValueError("a key occurs twice")
-    if not all(type(key) is str for key in fields):
+    if not {*map(type, fields)} <= {str}:
         raise ValueError("a key is no string")
     return fields
 

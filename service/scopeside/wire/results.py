@@ -30,9 +30,11 @@ def encode_segmentation(
     """Return the result message of one frame.
 
     `clocks` gives the wall clock (UTC nanoseconds) and the monotonic clock (seconds); it is read
-    when all but the timing is encoded, so that `service_s` counts the megabytes before it.
-    `accounting` is the books of the frame's series with this frame counted as segmented.
+    again when all but the timing is encoded, so that `service_s` counts the megabytes before it,
+    and the last of the stages, `encode`, says what they took. `accounting` is the books of the
+    frame's series with this frame counted as segmented.
     """
+    _, begun_s = clocks()
     frame, graph = segmentation.frame, segmentation.graph
     fields = {
         "v": VERSION,
@@ -70,7 +72,7 @@ def encode_segmentation(
         packer.pack(key)
         packer.pack(value)
     packer.pack("timing")
-    packer.pack(_timing(segmentation, *clocks()))
+    packer.pack(_timing(segmentation, begun_s, *clocks()))
     message: memoryview = packer.getbuffer()
     return message
 
@@ -164,12 +166,15 @@ def _community(community: Community) -> dict[str, Any]:
     }
 
 
-def _timing(segmentation: Segmentation, published_ns: int, published_s: float) -> dict[str, Any]:
+def _timing(
+    segmentation: Segmentation, begun_s: float, published_ns: int, published_s: float
+) -> dict[str, Any]:
     end_to_end_s, uncertainty_s = end_to_end(segmentation.frame, published_ns)
     return {
         "t_received_ns": segmentation.frame.received_ns,
         "t_published_ns": published_ns,
-        "stages": {stage: float(spent_s) for stage, spent_s in segmentation.stages_s.items()},
+        "stages": {stage: float(spent_s) for stage, spent_s in segmentation.stages_s.items()}
+        | {"encode": published_s - begun_s},
         "service_s": published_s - segmentation.frame.received_s,
         "end_to_end_s": end_to_end_s,
         "uncertainty_s": uncertainty_s,
