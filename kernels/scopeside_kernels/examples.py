@@ -15,6 +15,7 @@ from scopeside_kernels.neighbours import Precision, neighbours
 from scopeside_kernels.paint import paint
 from scopeside_kernels.paint_tables import paint_tables
 from scopeside_kernels.regions import regions
+from scopeside_kernels.symmetric import graph_tensors, symmetric
 from scopeside_kernels.unit_rows import unit_rows
 
 FRAME = (1024, 1024)
@@ -48,6 +49,15 @@ def _neighbours(k: int, dtype: torch.dtype, precision: Precision = "tf32x3") -> 
     neighbours(torch.zeros(EMBEDDINGS, dtype=dtype), k, precision=precision)
 
 
+def _symmetric(k: int, width: int | None = None) -> None:
+    nodes = EMBEDDINGS[0]
+    symmetric(
+        torch.zeros((nodes, k), dtype=torch.int32),
+        torch.zeros((nodes, k)),
+        graph_tensors(nodes, k, device="cpu", width=width),
+    )
+
+
 EXAMPLES: Mapping[str, Callable[[], None]] = {
     "paint, 64-px chips": lambda: _paint(64, 2),
     "paint, votes of 64 bits": lambda: _paint(512, 64),
@@ -63,4 +73,6 @@ EXAMPLES: Mapping[str, Callable[[], None]] = {
     "15 neighbours, tf32": lambda: _neighbours(15, torch.float32, "tf32"),
     "15 neighbours, fp16": lambda: _neighbours(15, torch.float16),
     "64 neighbours, fp16": lambda: _neighbours(64, torch.float16),
+    "15 neighbours to CSR": lambda: _symmetric(15),
+    "64 neighbours to ELL": lambda: _symmetric(64, 192),
 }
