@@ -75,6 +75,7 @@ def _measure(
     ny,
     nx,
     communities,
+    stride_id,
     stride_label_y,
     stride_label_x,
     stride_confidence_y,
@@ -91,7 +92,7 @@ def _measure(
     SUM: tl.constexpr = sums_ptr.dtype.element_ty
     program = tl.program_id(0)
     k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
-    ids = tl.load(ids_ptr + k, k < communities, other=0).to(tl.int32)
+    ids = tl.load(ids_ptr + k * stride_id, k < communities, other=0).to(tl.int32)
     ids = tl.where(k < communities, ids, -1)
     area = tl.zeros([BLOCK_K], tl.int64)
     moment_y = tl.zeros([BLOCK_K], tl.int64)
@@ -200,17 +201,17 @@ def _finish(
         brightness += tl.sum(tl.load(sums, here, other=0), 0)
 
     nothing = area == 0
-    divisor = tl.where(nothing, 1, area).to(tl.float64)
-    nan = float("nan")
     tl.store(area_ptr + k, area, asked)
-    centroid = centroid_ptr + 2 * k
-    tl.store(centroid, tl.where(nothing, nan, moment_y.to(tl.float64) / divisor), asked)
-    tl.store(centroid + 1, tl.where(nothing, nan, moment_x.to(tl.float64) / divisor), asked)
     bbox = bbox_ptr + 4 * k
     tl.store(bbox, tl.where(nothing, 0, y0), asked)
     tl.store(bbox + 1, tl.where(nothing, 0, x0), asked)
     tl.store(bbox + 2, y1, asked)
     tl.store(bbox + 3, x1, asked)
+    nan = float("nan")
+    divisor = tl.where(nothing, 1, area).to(tl.float64)
+    centroid = centroid_ptr + 2 * k
+    tl.store(centroid, tl.where(nothing, nan, moment_y.to(tl.float64) / divisor), asked)
+    tl.store(centroid + 1, tl.where(nothing, nan, moment_x.to(tl.float64) / divisor), asked)
     confidence = votes.to(tl.float64) / (255.0 * divisor)
     tl.store(confidence_ptr + k, tl.where(nothing, nan, confidence), asked)
     mean = brightness.to(tl.float64) / tl.where(finite == 0, 1, finite).to(tl.float64) * SCALE
@@ -225,15 +226,18 @@ def regions(
     *,
     out: RegionTensors | None = None,
 ) -> RegionTensors:
-    """Measure the communities `ids_K` (packed, any integer dtype) on a label map and its frame.
+    """Measure the communities `ids_K` (any integer dtype) on a label map and its frame.
 
     The label map is uint16, its confidence uint8, the frame any dtype of the wire in this
     machine's byte order; all may have any strides. The answer is that of `reference.regions`.
+    Raises ValueError for room made for frames of the other kind.
     """
     (ny, nx), communities = labels_YX.shape, len(ids_K)
     float_image = image_YX.dtype.is_floating_point
     if out is None:
         out = region_tensors(communities, device=labels_YX.device, float_image=float_image)
+    if out.sums_PK.dtype.is_floating_point != float_image:
+        raise ValueError(f"This room is not for frames of {image_YX.dtype}: see region_tensors.")
     if communities == 0:
         return out
     blocks = launch_config("regions", labels_YX.device).blocks
@@ -252,6 +256,7 @@ def regions(
         ny,
         nx,
         communities,
+        ids_K.stride(0),
         *labels_YX.stride(),
         *confidence_YX.stride(),
         *image_YX.stride(),

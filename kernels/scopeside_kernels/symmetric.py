@@ -51,16 +51,19 @@ def graph_tensors(
     """Make room for the graph of that many rows with `k` neighbours; ELL where a width is given."""
     edges = 2 * nodes * k
     shape = (edges,) if width is None else (nodes, width)
-    integers = {"dtype": torch.int32, "device": device}
+
+    def zeros(*shape: int, dtype: torch.dtype = torch.int32) -> torch.Tensor:
+        return torch.zeros(shape, dtype=dtype, device=device)
+
     return GraphTensors(
         width=width,
-        offsets=torch.zeros(nodes + 1, dtype=torch.int64, device=device),
-        degree_N=torch.zeros(nodes, **integers),
-        neighbours=torch.full(shape, -1, **integers),
-        weights=torch.zeros(shape, dtype=torch.float32, device=device),
-        cursor_N=torch.zeros(nodes, **integers),
-        scratch_neighbours_E=torch.empty(edges, **integers),
-        scratch_weights_E=torch.empty(edges, dtype=torch.float32, device=device),
+        offsets=zeros(nodes + 1, dtype=torch.int64),
+        degree_N=zeros(nodes),
+        neighbours=zeros(*shape),
+        weights=zeros(*shape, dtype=torch.float32),
+        cursor_N=zeros(nodes),
+        scratch_neighbours_E=zeros(edges),
+        scratch_weights_E=zeros(edges, dtype=torch.float32),
     )
 
 

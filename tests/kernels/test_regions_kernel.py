@@ -119,3 +119,13 @@ def test_no_community_asked_for_is_no_work() -> None:
         laid_out(np.empty(0, np.uint16), "packed"),
     )
     assert found.area_px_K.shape == (0,)
+
+
+def test_room_for_the_other_kind_of_frame_is_refused() -> None:
+    labels = laid_out(np.ones((3, 4), np.uint16), "packed")
+    room = region_tensors(1, device=DEVICE, float_image=False)
+    image = laid_out(np.ones((3, 4), np.float32), "packed")
+    with pytest.raises(ValueError, match="region_tensors"):
+        regions(
+            labels, laid_out(np.ones((3, 4), np.uint8), "packed"), image, labels[0, :1], out=room
+        )
