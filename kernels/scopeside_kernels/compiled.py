@@ -1,6 +1,6 @@
 """Compiles every kernel without a card, and reads what it takes of one.
 
-    python -m scopeside_kernels.compiled [--target 90 ...] [--write]
+    python -m scopeside_kernels.compiled [--target 90 ... | --write]
 
 Triton gets a driver that knows a target but has no device behind it. The launchers then run as
 they would on the card: Triton specialises and compiles what they launch, checks it against the
@@ -131,16 +131,13 @@ def compile_all(capability: int) -> dict[str, Resources]:
     return table
 
 
-def committed() -> Any:
-    """The table as it was written: `triton` version and `targets -> kernels -> resources`."""
-    return json.loads(TABLE.read_text("utf-8"))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compile every kernel without a card.")
     parser.add_argument("--target", type=int, choices=TARGETS, action="append")
     parser.add_argument("--write", action="store_true", help=f"refresh {TABLE.name}")
     arguments = parser.parse_args()
+    if arguments.write and arguments.target:
+        parser.error(f"{TABLE.name} holds all targets: --write goes without --target.")
     if triton.knobs.runtime.interpret:
         sys.exit("Nothing compiles while TRITON_INTERPRET is set: unset it.")
     targets = {

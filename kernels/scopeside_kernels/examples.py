@@ -1,7 +1,7 @@
 """Every kind of launch that the ops make, on tensors of a frame's usual size.
 
-For compiling without a card (`compiled.py`) and for warming up. The tensors hold nothing in
-particular. An example stands for what Triton compiles differently: dtypes, flags, block sizes.
+For compiling without a card (`compiled.py`). The tensors hold nothing in particular; an example
+stands for what Triton compiles differently: dtypes, flags, block sizes, whole numbers that are 1.
 """
 
 from __future__ import annotations
