@@ -564,7 +564,8 @@ def _vote(
             (plan.x.first_chip_I[x][:, None] + np.arange(len(weight_CX)))[:, None, :],
         ].reshape(len(y), -1)
         winner_BX, votes_BX = _count_votes(ids_BP, weight_PX)
-        share_BX = (510.0 * votes_BX + total_X) / (2.0 * total_X)
+        # 510 votes need not fit float32, even where the votes do.
+        share_BX = (np.float64(510) * votes_BX + total_X) / (2.0 * total_X)
         corner = (plan.y.start_I[y], plan.x.start_I[x])
         target_labels[corner] = winner_BX.reshape(-1, height, width)
         # Truncating the float64 quotient is exact: it is never within 2**-48 below a whole number.

@@ -115,6 +115,15 @@ def test_ties_of_large_chips_stay_ties() -> None:
     assert (confidence[:, 7:] == 128).all()
 
 
+def test_shares_are_exact_where_only_the_votes_fit_float32() -> None:
+    """Halves of less than 2**24 votes, which 510 times over are more than float32 can hold."""
+    y0, x0 = np.array([0]), np.arange(8)
+    ids = np.array([3, 9, 9, 3, 9, 3, 3, 9], np.uint16)
+    labels, confidence = paint(ids, y0, x0, 4096, (600, 400))
+    assert (labels[:, 7:] == 3).all()
+    assert (confidence[:, 7:] == 128).all()
+
+
 def test_a_plan_serves_many_frames_and_remembers_none() -> None:
     grid = ChipGrid((90, 130), 32, 11)
     plan = plan_paint(grid.y0_R, grid.x0_C, 32, grid.shape)
