@@ -160,9 +160,7 @@ def louvain(
     )
 
 
-def fixed_weights(
-    offsets: Int32 | Int64, neighbours_E: Int32, weights_E: Float32 | None
-) -> Int64:
+def fixed_weights(offsets: Int32 | Int64, neighbours_E: Int32, weights_E: Float32 | None) -> Int64:
     """Return the weights as integers whose total is below `2**TOTAL_BITS`.
 
     Raises GraphBoundsError where the graph is too large or a weight is not usable.
@@ -218,7 +216,8 @@ def hashed(values_N: UInt32) -> UInt32:
     x_N = x_N * np.uint32(0x7FEB352D)
     x_N = x_N ^ (x_N >> np.uint32(15))
     x_N = x_N * np.uint32(0x846CA68B)
-    return x_N ^ (x_N >> np.uint32(16))
+    mixed_N: UInt32 = x_N ^ (x_N >> np.uint32(16))
+    return mixed_N
 
 
 def salt(number: int, sweep: int, parts: int) -> int:
@@ -226,9 +225,7 @@ def salt(number: int, sweep: int, parts: int) -> int:
     return (number * 64 + sweep // parts) * 0x9E3779B9 & 0xFFFFFFFF
 
 
-def _cycles(
-    base: _Level, terms: _Terms, schedule: Schedule
-) -> tuple[Int64, int, tuple[int, ...]]:
+def _cycles(base: _Level, terms: _Terms, schedule: Schedule) -> tuple[Int64, int, tuple[int, ...]]:
     """Run the schedule; return each node's label, the score and the sweeps of every stage."""
     labels_N = base.name_N
     score = 0

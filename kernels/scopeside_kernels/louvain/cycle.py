@@ -5,8 +5,6 @@ Shape suffixes: N nodes; S snapshots of a stage; B nodes of a block.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -18,15 +16,15 @@ _RESOLUTION_BITS = tl.constexpr(rules.RESOLUTION_BITS)
 
 @triton.jit(do_not_specialize=["nodes", "stage"])
 def restart_kernel(
-    strength_N: Any,
-    labels_N: Any,
-    history_SN: Any,
-    sums_SN: Any,
-    sizes_SN: Any,
-    resolution: Any,
-    ledger: Any,
-    nodes: Any,
-    stage: Any,
+    strength_N: tl.tensor,
+    labels_N: tl.tensor,
+    history_SN: tl.tensor,
+    sums_SN: tl.tensor,
+    sizes_SN: tl.tensor,
+    resolution: tl.tensor,
+    ledger: tl.tensor,
+    nodes: tl.tensor,
+    stage: tl.tensor,
     BLOCK: tl.constexpr,
 ) -> None:
     """Make the labels found so far the first snapshot of a stage on the given graph.
@@ -40,8 +38,8 @@ def restart_kernel(
     label_B = tl.load(labels_N + node_B, mask=inside_B, other=0)
     strength_B = tl.load(strength_N + node_B, mask=inside_B, other=0)
     tl.store(history_SN + node_B, label_B, mask=inside_B)
-    tl.atomic_add(sums_SN + label_B, strength_B, mask=inside_B)
-    tl.atomic_add(sizes_SN + label_B, 1, mask=inside_B)
+    tl.atomic_add(sums_SN + label_B, strength_B, mask=inside_B, sem="relaxed")
+    tl.atomic_add(sizes_SN + label_B, 1, mask=inside_B, sem="relaxed")
     if tl.program_id(0) == 0:
         fixed = tl.load(resolution)
         total = tl.load(ledger + TOTAL)
@@ -50,15 +48,15 @@ def restart_kernel(
 
 @triton.jit(do_not_specialize=["nodes", "stage", "first_stage"])
 def settle_kernel(
-    history_SN: Any,
-    labels_N: Any,
-    sums_SN: Any,
-    sizes_SN: Any,
-    first_N: Any,
-    ledger: Any,
-    nodes: Any,
-    stage: Any,
-    first_stage: Any,
+    history_SN: tl.tensor,
+    labels_N: tl.tensor,
+    sums_SN: tl.tensor,
+    sizes_SN: tl.tensor,
+    first_N: tl.tensor,
+    ledger: tl.tensor,
+    nodes: tl.tensor,
+    stage: tl.tensor,
+    first_stage: tl.tensor,
     BASE: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:

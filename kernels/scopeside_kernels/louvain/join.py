@@ -10,20 +10,18 @@ table; S snapshots; R rows of a block; T edges of a tile; B places of a block.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
 from scopeside_kernels.louvain.ledger import (
     ALIVE,
-    INNER,
     INSIDE,
     NAME_BITS,
     NAME_MASK,
     PLACED,
     SCORE,
     best_of,
+    inner_of,
     record_of,
 )
 from scopeside_kernels.louvain.sweep import hashed
@@ -31,19 +29,19 @@ from scopeside_kernels.louvain.sweep import hashed
 
 @triton.jit(do_not_specialize=["nodes", "stage", "places"])
 def join_kernel(
-    begin_N: Any,
-    end_N: Any,
-    neighbours_E: Any,
-    weights_E: Any,
-    history_SN: Any,
-    labels_N: Any,
-    keys_H: Any,
-    joint_H: Any,
-    count_N: Any,
-    ledger: Any,
-    nodes: Any,
-    stage: Any,
-    places: Any,
+    begin_N: tl.tensor,
+    end_N: tl.tensor,
+    neighbours_E: tl.tensor,
+    weights_E: tl.tensor,
+    history_SN: tl.tensor,
+    labels_N: tl.tensor,
+    keys_H: tl.tensor,
+    joint_H: tl.tensor,
+    count_N: tl.tensor,
+    ledger: tl.tensor,
+    nodes: tl.tensor,
+    stage: tl.tensor,
+    places: tl.tensor,
     BASE: tl.constexpr,
     ROWS: tl.constexpr,
     TILE: tl.constexpr,
@@ -60,7 +58,7 @@ def join_kernel(
     if tl.program_id(0) == 0:
         tl.store(ledger + SCORE, score)
         if best > 0:
-            inside = tl.load(record + INSIDE) + tl.load(record + INNER + best)
+            inside = tl.load(record + INSIDE) + inner_of(record, best)
             next_record = record_of(ledger, stage + 1)
             tl.store(next_record + INSIDE, inside)
             tl.store(next_record + ALIVE, 1)
@@ -96,24 +94,24 @@ def join_kernel(
         # A lane that has found its place asks there again until the last one has: the place is
         # taken, so nothing changes. `atomic_cas` knows no mask.
         while tl.max(pending_RT.to(tl.int32)) != 0:
-            seen_RT = tl.atomic_cas(keys_H + slot_RT, tl.zeros_like(key_RT), key_RT)
+            seen_RT = tl.atomic_cas(keys_H + slot_RT, tl.zeros_like(key_RT), key_RT, sem="relaxed")
             fresh_RT = fresh_RT | (pending_RT & (seen_RT == 0))
             pending_RT = pending_RT & (seen_RT != 0) & (seen_RT != key_RT)
             slot_RT = tl.where(pending_RT, (slot_RT + 1) & (places - 1), slot_RT)
-        tl.atomic_add(joint_H + slot_RT, weight_RT, mask=kept_RT)
-        tl.atomic_add(count_N + from_RT, 1, mask=fresh_RT)
+        tl.atomic_add(joint_H + slot_RT, weight_RT, mask=kept_RT, sem="relaxed")
+        tl.atomic_add(count_N + from_RT, 1, mask=fresh_RT, sem="relaxed")
 
 
 @triton.jit(do_not_specialize=["nodes", "stage"])
 def place_kernel(
-    count_N: Any,
-    begin_N: Any,
-    end_N: Any,
-    strength_N: Any,
-    sums_SN: Any,
-    ledger: Any,
-    nodes: Any,
-    stage: Any,
+    count_N: tl.tensor,
+    begin_N: tl.tensor,
+    end_N: tl.tensor,
+    strength_N: tl.tensor,
+    sums_SN: tl.tensor,
+    ledger: tl.tensor,
+    nodes: tl.tensor,
+    stage: tl.tensor,
     BLOCK: tl.constexpr,
 ) -> None:
     """Give every community its row, empty as yet, and its strength; which row is no matter."""
@@ -124,7 +122,9 @@ def place_kernel(
     inside_B = node_B < nodes
     count_B = tl.load(count_N + node_B, mask=inside_B, other=0)
     wanted = tl.sum(count_B, axis=0)
-    base = tl.atomic_add(record_of(ledger, stage) + PLACED, wanted.to(tl.int64)).to(tl.int32)
+    base = tl.atomic_add(record_of(ledger, stage) + PLACED, wanted.to(tl.int64), sem="relaxed").to(
+        tl.int32
+    )
     begin_B = base + tl.cumsum(count_B, axis=0) - count_B
     tl.store(begin_N + node_B, begin_B, mask=inside_B)
     tl.store(end_N + node_B, begin_B, mask=inside_B)
@@ -135,19 +135,19 @@ def place_kernel(
 
 @triton.jit(do_not_specialize=["nodes", "stage", "places"])
 def fill_kernel(
-    keys_H: Any,
-    joint_H: Any,
-    end_N: Any,
-    neighbours_E: Any,
-    weights_E: Any,
-    strength_N: Any,
-    history_SN: Any,
-    sums_SN: Any,
-    sizes_SN: Any,
-    ledger: Any,
-    nodes: Any,
-    stage: Any,
-    places: Any,
+    keys_H: tl.tensor,
+    joint_H: tl.tensor,
+    end_N: tl.tensor,
+    neighbours_E: tl.tensor,
+    weights_E: tl.tensor,
+    strength_N: tl.tensor,
+    history_SN: tl.tensor,
+    sums_SN: tl.tensor,
+    sizes_SN: tl.tensor,
+    ledger: tl.tensor,
+    nodes: tl.tensor,
+    stage: tl.tensor,
+    places: tl.tensor,
     BLOCK: tl.constexpr,
 ) -> None:
     """Move the table's edges into the rows, empty it, and put every new node by itself."""
@@ -161,7 +161,7 @@ def fill_kernel(
     row_B = tl.where(taken_B, pair_B >> NAME_BITS, 0).to(tl.int32)
     column_B = (pair_B & NAME_MASK).to(tl.int32)
     weight_B = tl.load(joint_H + at_B, mask=taken_B, other=0)
-    edge_B = tl.atomic_add(end_N + row_B, 1, mask=taken_B)
+    edge_B = tl.atomic_add(end_N + row_B, 1, mask=taken_B, sem="relaxed")
     tl.store(neighbours_E + edge_B, column_B, mask=taken_B)
     tl.store(weights_E + edge_B, weight_B, mask=taken_B)
     tl.store(keys_H + at_B, tl.zeros([BLOCK], tl.int64), mask=taken_B)

@@ -4,7 +4,7 @@ The head holds what is known of the whole run, then every stage has a record. A 
 what launches before it wrote, except for sums that it adds to, so no order within a launch matters.
 
     head     EDGES, LARGEST (bits of the largest weight), TOTAL, NULL, SCORE, COMMUNITIES
-    record   RAN, MOVED, INNER, SQUARES by sweep, then ALIVE, INSIDE, PLACED
+    record   RAN, MOVED, SQUARES by sweep, INNER by share and sweep, then ALIVE, INSIDE, PLACED
 
 `RAN` of a sweep says that its snapshot was judged: `INNER` is then the weight inside communities
 beyond `INSIDE` (what lies inside the stage's nodes) and `SQUARES` the sum of squared strengths.
@@ -13,8 +13,6 @@ beyond `INSIDE` (what lies inside the stage's nodes) and `SQUARES` the sum of sq
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -22,8 +20,11 @@ from scopeside_kernels import reference_louvain as rules
 
 SWEEPS = 32
 """Sweeps that a record holds; a power of two above those of every stage."""
+SHARES = 8
+"""Every row adds to `INNER`. Thousands of additions to one address would queue, so there are eight,
+a power of two, whose sum counts."""
 HEAD_SIZE = 8
-RECORD_SIZE = 4 * SWEEPS + 8
+RECORD_SIZE = (3 + SHARES) * SWEEPS + 8
 
 EDGES = tl.constexpr(0)
 LARGEST = tl.constexpr(1)
@@ -33,11 +34,11 @@ SCORE = tl.constexpr(4)
 COMMUNITIES = tl.constexpr(5)
 
 MOVED = tl.constexpr(SWEEPS)
-INNER = tl.constexpr(2 * SWEEPS)
-SQUARES = tl.constexpr(3 * SWEEPS)
-ALIVE = tl.constexpr(4 * SWEEPS)
-INSIDE = tl.constexpr(4 * SWEEPS + 1)
-PLACED = tl.constexpr(4 * SWEEPS + 2)
+SQUARES = tl.constexpr(2 * SWEEPS)
+INNER = tl.constexpr(3 * SWEEPS)
+ALIVE = tl.constexpr((3 + SHARES) * SWEEPS)
+INSIDE = tl.constexpr((3 + SHARES) * SWEEPS + 1)
+PLACED = tl.constexpr((3 + SHARES) * SWEEPS + 2)
 
 NAME_BITS = tl.constexpr(rules.MAX_NODES.bit_length() - 1)
 NAME_MASK = tl.constexpr(rules.MAX_NODES - 1)
@@ -45,18 +46,32 @@ LOWEST = tl.constexpr(-(1 << 62))
 """Below every score and every gain, which stay above -2**57."""
 
 _SWEEPS = tl.constexpr(SWEEPS)
+_SHARES = tl.constexpr(SHARES)
 _HEAD = tl.constexpr(HEAD_SIZE)
 _RECORD = tl.constexpr(RECORD_SIZE)
 
 
 @triton.jit
-def record_of(ledger: Any, stage: Any) -> Any:
+def record_of(ledger: tl.tensor, stage: tl.tensor) -> tl.tensor:
     """Return a pointer to a stage's record."""
     return ledger + _HEAD + stage * _RECORD
 
 
 @triton.jit
-def best_before(ledger: Any, stage: Any, sweeps: Any) -> Any:
+def inner_at(record: tl.tensor, program: tl.tensor, sweep: tl.tensor) -> tl.tensor:
+    """Return a pointer to the share of `INNER` that a program adds to."""
+    return record + INNER + (program % _SHARES) * _SWEEPS + sweep
+
+
+@triton.jit
+def inner_of(record: tl.tensor, sweep: tl.tensor) -> tl.tensor:
+    """Return the weight inside communities of one snapshot, all shares together."""
+    share_I = tl.arange(0, _SHARES)
+    return tl.sum(tl.load(record + INNER + share_I * _SWEEPS + sweep), axis=0)
+
+
+@triton.jit
+def best_before(ledger: tl.tensor, stage: tl.tensor, sweeps: tl.tensor) -> tl.tensor:
     """Return the best of the snapshots judged before sweep `sweeps`, the first of equals.
 
     Two integers: the sweep and its score; for a stage without any, `LOWEST`.
@@ -65,7 +80,9 @@ def best_before(ledger: Any, stage: Any, sweeps: Any) -> Any:
     sweep_S = tl.arange(0, _SWEEPS)
     before_S = sweep_S < sweeps
     ran_S = tl.load(record + sweep_S, mask=before_S, other=0) != 0
-    inner_S = tl.load(record + INNER + sweep_S, mask=before_S, other=0)
+    share_I = tl.arange(0, _SHARES)
+    at_IS = record + INNER + share_I[:, None] * _SWEEPS + sweep_S[None, :]
+    inner_S = tl.sum(tl.load(at_IS, mask=before_S[None, :], other=0), axis=0)
     squares_S = tl.load(record + SQUARES + sweep_S, mask=before_S, other=0)
     null = tl.load(ledger + NULL)
     inside = tl.load(record + INSIDE)
@@ -76,13 +93,19 @@ def best_before(ledger: Any, stage: Any, sweeps: Any) -> Any:
 
 
 @triton.jit
-def best_of(ledger: Any, stage: Any) -> Any:
+def best_of(ledger: tl.tensor, stage: tl.tensor) -> tl.tensor:
     """Return the best of all snapshots of a finished stage and its score."""
     return best_before(ledger, stage, _SWEEPS)
 
 
 @triton.jit
-def halted(ledger: Any, stage: Any, sweep: Any, PARTS: tl.constexpr, PATIENCE: tl.constexpr) -> Any:
+def halted(
+    ledger: tl.tensor,
+    stage: tl.tensor,
+    sweep: tl.tensor,
+    PARTS: tl.constexpr,
+    PATIENCE: tl.constexpr,
+) -> tl.tensor:
     """Say whether a stage has ended before sweep `sweep`; once true it stays so."""
     record = record_of(ledger, stage)
     alive = tl.load(record + ALIVE) != 0

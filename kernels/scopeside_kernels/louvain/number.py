@@ -5,8 +5,6 @@ Shape suffixes: N nodes; B nodes of a block.
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -14,7 +12,7 @@ from scopeside_kernels.louvain.ledger import COMMUNITIES, NULL, SCORE, TOTAL
 
 
 @triton.jit
-def whole_score(ledger: Any) -> Any:
+def whole_score(ledger: tl.tensor) -> tl.tensor:
     """Return the score of one community of all nodes."""
     total = tl.load(ledger + TOTAL)
     return tl.load(ledger + NULL) * total - total * total
@@ -22,7 +20,11 @@ def whole_score(ledger: Any) -> Any:
 
 @triton.jit(do_not_specialize=["nodes"])
 def first_kernel(
-    labels_N: Any, first_N: Any, ledger: Any, nodes: Any, BLOCK: tl.constexpr
+    labels_N: tl.tensor,
+    first_N: tl.tensor,
+    ledger: tl.tensor,
+    nodes: tl.tensor,
+    BLOCK: tl.constexpr,
 ) -> None:
     """Find the first node of every label; one label for all where that is better."""
     node_B = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -30,12 +32,17 @@ def first_kernel(
     label_B = tl.load(labels_N + node_B, mask=inside_B, other=0)
     label_B = tl.where(whole_score(ledger) > tl.load(ledger + SCORE), 0, label_B)
     tl.store(labels_N + node_B, label_B, mask=inside_B)
-    tl.atomic_min(first_N + label_B, node_B, mask=inside_B)
+    tl.atomic_min(first_N + label_B, node_B, mask=inside_B, sem="relaxed")
 
 
 @triton.jit(do_not_specialize=["nodes"])
 def rank_kernel(
-    labels_N: Any, first_N: Any, rank_N: Any, ledger: Any, nodes: Any, BLOCK: tl.constexpr
+    labels_N: tl.tensor,
+    first_N: tl.tensor,
+    rank_N: tl.tensor,
+    ledger: tl.tensor,
+    nodes: tl.tensor,
+    BLOCK: tl.constexpr,
 ) -> None:
     """Count the first nodes before each node. One program: a scan that needs no second pass."""
     before = tl.full([], 0, tl.int32)
@@ -55,7 +62,12 @@ def rank_kernel(
 
 @triton.jit(do_not_specialize=["nodes"])
 def number_kernel(
-    labels_N: Any, first_N: Any, rank_N: Any, numbers_N: Any, nodes: Any, BLOCK: tl.constexpr
+    labels_N: tl.tensor,
+    first_N: tl.tensor,
+    rank_N: tl.tensor,
+    numbers_N: tl.tensor,
+    nodes: tl.tensor,
+    BLOCK: tl.constexpr,
 ) -> None:
     """Write every node's number."""
     node_B = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)

@@ -5,8 +5,6 @@ Shape suffixes: N nodes; E places of the caller's edge arrays; R rows of a block
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
@@ -18,11 +16,11 @@ _TOTAL_BITS = tl.constexpr(rules.TOTAL_BITS)
 
 @triton.jit(do_not_specialize=["nodes"])
 def measure_kernel(
-    begin_N: Any,
-    end_N: Any,
-    weights_E: Any,
-    ledger: Any,
-    nodes: Any,
+    begin_N: tl.tensor,
+    end_N: tl.tensor,
+    weights_E: tl.tensor,
+    ledger: tl.tensor,
+    nodes: tl.tensor,
     WEIGHTED: tl.constexpr,
     ROWS: tl.constexpr,
     TILE: tl.constexpr,
@@ -41,22 +39,22 @@ def measure_kernel(
             weight_RT = tl.load(weights_E + at_RT, mask=edge_RT, other=0.0)
             bits_RT = weight_RT.to(tl.int32, bitcast=True)
             largest_R = tl.maximum(largest_R, tl.max(bits_RT, axis=1))
-        tl.atomic_max(ledger + LARGEST, tl.max(largest_R, axis=0).to(tl.int64))
-    tl.atomic_add(ledger + EDGES, tl.sum(degree_R.to(tl.int64), axis=0))
+        tl.atomic_max(ledger + LARGEST, tl.max(largest_R, axis=0).to(tl.int64), sem="relaxed")
+    tl.atomic_add(ledger + EDGES, tl.sum(degree_R.to(tl.int64), axis=0), sem="relaxed")
 
 
 @triton.jit(do_not_specialize=["nodes"])
 def begin_kernel(
-    begin_N: Any,
-    end_N: Any,
-    weights_E: Any,
-    fixed_E: Any,
-    strength_N: Any,
-    labels_N: Any,
-    sums_SN: Any,
-    sizes_SN: Any,
-    ledger: Any,
-    nodes: Any,
+    begin_N: tl.tensor,
+    end_N: tl.tensor,
+    weights_E: tl.tensor,
+    fixed_E: tl.tensor,
+    strength_N: tl.tensor,
+    labels_N: tl.tensor,
+    sums_SN: tl.tensor,
+    sizes_SN: tl.tensor,
+    ledger: tl.tensor,
+    nodes: tl.tensor,
     WEIGHTED: tl.constexpr,
     ROWS: tl.constexpr,
     TILE: tl.constexpr,
@@ -91,6 +89,6 @@ def begin_kernel(
     for snapshot in tl.static_range(2):
         tl.store(sums_SN + snapshot * nodes + row_R, tl.zeros([ROWS], tl.int32), mask=inside_R)
         tl.store(sizes_SN + snapshot * nodes + row_R, tl.zeros([ROWS], tl.int32), mask=inside_R)
-    tl.atomic_add(ledger + TOTAL, tl.sum(strength_R.to(tl.int64), axis=0))
+    tl.atomic_add(ledger + TOTAL, tl.sum(strength_R.to(tl.int64), axis=0), sem="relaxed")
     if tl.program_id(0) == 0:
         tl.store(record_of(ledger, 0) + ALIVE, 1)

@@ -29,7 +29,7 @@ from scopeside_kernels.louvain.ledger import (
 from scopeside_kernels.louvain.number import first_kernel, number_kernel, rank_kernel
 from scopeside_kernels.louvain.prepare import begin_kernel, measure_kernel
 from scopeside_kernels.louvain.sweep import sweep_kernel
-from scopeside_kernels.louvain.workspace import Workspace
+from scopeside_kernels.louvain.workspace import Blocks, Workspace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,11 @@ def launches(schedule: rules.Schedule) -> int:
     """Kernels that one run launches, beside the clearing of the ledger."""
     sweeps = sum(stage.sweeps for cycle in schedule for stage in cycle)
     return 5 + sweeps + sum(2 + 3 * (len(cycle) - 1) for cycle in schedule)
+
+
+def rank_block(blocks: Blocks) -> int:
+    """Nodes that the one program of the final scan looks at together."""
+    return max(blocks.block, 1024)
 
 
 def read(workspace: Workspace) -> rules.Louvain:
@@ -300,7 +305,7 @@ def _number(workspace: Workspace) -> None:
         workspace.rank_N,
         workspace.ledger,
         workspace.nodes,
-        BLOCK=max(blocks.block, 1024),
+        BLOCK=rank_block(blocks),
         num_warps=2 * blocks.block_warps,
     )
     number_kernel[_by_blocks(workspace)](

@@ -6,16 +6,22 @@ snapshots of a stage; R rows of a block; T candidates of a tile; O other edges o
 
 from __future__ import annotations
 
-from typing import Any
-
 import triton
 import triton.language as tl
 
-from scopeside_kernels.louvain.ledger import INNER, LOWEST, MOVED, NULL, SQUARES, halted, record_of
+from scopeside_kernels.louvain.ledger import (
+    LOWEST,
+    MOVED,
+    NULL,
+    SQUARES,
+    halted,
+    inner_at,
+    record_of,
+)
 
 
 @triton.jit
-def hashed(value: Any) -> Any:
+def hashed(value: tl.tensor) -> tl.tensor:
     """See `reference_louvain.hashed`."""
     x = value.to(tl.uint32, bitcast=True)
     x = x ^ (x >> 16)
@@ -27,14 +33,14 @@ def hashed(value: Any) -> Any:
 
 @triton.jit
 def load_tile(
-    begin_R: Any,
-    degree_R: Any,
-    first: Any,
-    neighbours_E: Any,
-    weights_E: Any,
-    labels_N: Any,
+    begin_R: tl.tensor,
+    degree_R: tl.tensor,
+    first: tl.tensor,
+    neighbours_E: tl.tensor,
+    weights_E: tl.tensor,
+    labels_N: tl.tensor,
     TILE: tl.constexpr,
-) -> Any:
+) -> tl.tensor:
     """Return labels and weights of the neighbours from `first` on; -1 and 0 past the row's end."""
     place_T = first + tl.arange(0, TILE)
     edge_RT = place_T[None, :] < degree_R[:, None]
@@ -47,20 +53,20 @@ def load_tile(
 
 @triton.jit(do_not_specialize=["nodes", "stage", "sweep", "salt", "moving"])
 def sweep_kernel(
-    begin_N: Any,
-    end_N: Any,
-    neighbours_E: Any,
-    weights_E: Any,
-    strength_N: Any,
-    history_SN: Any,
-    sums_SN: Any,
-    sizes_SN: Any,
-    ledger: Any,
-    nodes: Any,
-    stage: Any,
-    sweep: Any,
-    salt: Any,
-    moving: Any,
+    begin_N: tl.tensor,
+    end_N: tl.tensor,
+    neighbours_E: tl.tensor,
+    weights_E: tl.tensor,
+    strength_N: tl.tensor,
+    history_SN: tl.tensor,
+    sums_SN: tl.tensor,
+    sizes_SN: tl.tensor,
+    ledger: tl.tensor,
+    nodes: tl.tensor,
+    stage: tl.tensor,
+    sweep: tl.tensor,
+    salt: tl.tensor,
+    moving: tl.tensor,
     PARTS: tl.constexpr,
     PATIENCE: tl.constexpr,
     ROWS: tl.constexpr,
@@ -119,7 +125,9 @@ def sweep_kernel(
         lowest_RT = tl.where(other_RT & (value_RT == value_R[:, None]), label_RT, nodes)
         lowest_R = tl.min(lowest_RT, axis=1)
         to_R = tl.where(
-            value_R > best_R, lowest_R, tl.where(value_R == best_R, tl.minimum(to_R, lowest_R), to_R)
+            value_R > best_R,
+            lowest_R,
+            tl.where(value_R == best_R, tl.minimum(to_R, lowest_R), to_R),
         )
         best_R = tl.maximum(best_R, value_R)
 
@@ -136,20 +144,23 @@ def sweep_kernel(
     tl.store(labels_N + nodes + row_R, tl.where(moves_R, to_R, own_R), mask=inside_R)
     sum_R = tl.load(now_sums_N + row_R, mask=inside_R, other=0)
     size_R = tl.load(now_sizes_N + row_R, mask=inside_R, other=0)
-    tl.atomic_add(next_sums_N + row_R, sum_R, mask=sum_R != 0)
-    tl.atomic_add(next_sizes_N + row_R, size_R, mask=size_R != 0)
-    tl.atomic_add(next_sums_N + own_R, -strength_R, mask=moves_R)
-    tl.atomic_add(next_sizes_N + own_R, -1, mask=moves_R)
-    tl.atomic_add(next_sums_N + to_R, strength_R, mask=moves_R)
-    tl.atomic_add(next_sizes_N + to_R, 1, mask=moves_R)
+    tl.atomic_add(next_sums_N + row_R, sum_R, mask=sum_R != 0, sem="relaxed")
+    tl.atomic_add(next_sizes_N + row_R, size_R, mask=size_R != 0, sem="relaxed")
+    tl.atomic_add(next_sums_N + own_R, -strength_R, mask=moves_R, sem="relaxed")
+    tl.atomic_add(next_sizes_N + own_R, -1, mask=moves_R, sem="relaxed")
+    tl.atomic_add(next_sums_N + to_R, strength_R, mask=moves_R, sem="relaxed")
+    tl.atomic_add(next_sizes_N + to_R, 1, mask=moves_R, sem="relaxed")
     zero_R = tl.zeros([ROWS], tl.int32)
     tl.store(next_sums_N + nodes + row_R, zero_R, mask=inside_R)
     tl.store(next_sizes_N + nodes + row_R, zero_R, mask=inside_R)
 
     record = record_of(ledger, stage)
-    squares_R = sum_R.to(tl.int64) * sum_R.to(tl.int64)
-    tl.atomic_add(record + INNER + sweep, tl.sum(inner_R.to(tl.int64), axis=0))
-    tl.atomic_add(record + SQUARES + sweep, tl.sum(squares_R, axis=0))
-    tl.atomic_add(record + MOVED + sweep, tl.sum(moves_R.to(tl.int64), axis=0))
+    squares = tl.sum(sum_R.to(tl.int64) * sum_R.to(tl.int64), axis=0)
+    moved = tl.sum(moves_R.to(tl.int64), axis=0)
+    # All programs meet at these places; late in a stage most have no square or move to add.
+    inner = tl.sum(inner_R.to(tl.int64), axis=0)
+    tl.atomic_add(inner_at(record, tl.program_id(0), sweep), inner, sem="relaxed")
+    tl.atomic_add(record + SQUARES + sweep, squares, mask=squares != 0, sem="relaxed")
+    tl.atomic_add(record + MOVED + sweep, moved, mask=moved != 0, sem="relaxed")
     if tl.program_id(0) == 0:
         tl.store(record + sweep, 1)

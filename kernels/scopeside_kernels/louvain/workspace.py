@@ -19,7 +19,8 @@ class Blocks:
     """How launches are cut into programs; no result depends on it. All are powers of two.
 
     `rows` rows and `tile` edges of each are looked at together where rows are walked, `block`
-    items elsewhere.
+    items elsewhere. A block of rows must have an edge for every thread: in the hash table's
+    compare-and-swap two threads with the same edge would take each other for strangers.
     """
 
     rows: int
@@ -30,8 +31,8 @@ class Blocks:
 
 
 CARD = Blocks(rows=1, tile=32, row_warps=1, block=256, block_warps=4)
-"""A warp a row: a row of a 15-NN graph fits a tile, and long rows hold up nobody but themselves.
-Reasoned, not tuned."""
+"""A warp a row: a row of a 15-NN graph mostly fits a tile, long rows hold up nobody but themselves,
+and a single warp hardly meets a barrier. Reasoned, not tuned."""
 INTERPRETER = Blocks(rows=128, tile=32, row_warps=1, block=4096, block_warps=4)
 """Triton's interpreter pays by the operation, not by the element."""
 
@@ -103,6 +104,8 @@ def plan(
         raise ValueError(f"Stages have 1 to {SWEEPS} sweeps and 1, 2, 4 or 8 parts.")
     if blocks is None:
         blocks = CARD if device.type == "cuda" else INTERPRETER
+    if blocks.rows * blocks.tile < 32 * blocks.row_warps:
+        raise ValueError("Blocks of rows must have at least one edge for every thread.")
     snapshots = max(stage.sweeps for stage in stages) + 2
     places = triton.next_power_of_2(max(2 * edges, 2))
 
