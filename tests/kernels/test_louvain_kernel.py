@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from louvain_graphs import GRAPHS, knn, planted, ring, star
+from awkward_graphs import GRAPHS, knn, planted, ring, star
 from planted import graph_of
 from scopeside.messages import Graph
 from scopeside_kernels import reference_louvain as rules

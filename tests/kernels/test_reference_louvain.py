@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from louvain_graphs import GRAPHS, knn, planted, ring, star
+from awkward_graphs import GRAPHS, knn, planted, ring, star
 from planted import graph_of
 from scopeside.messages import Graph
 from scopeside.partitions import adjusted_rand, modularity, relabelled
