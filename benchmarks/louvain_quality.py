@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/louvain_quality.py
 
-Its definition in NumPy (`scopeside_kernels.reference_louvain`) stands beside the best of ten runs of
-igraph and beside scikit-network, which the service uses on a CPU. On the smaller graphs the Triton
+The definition in NumPy (`scopeside_kernels.reference_louvain`) beside the best of ten runs of
+igraph, and beside scikit-network, which the service uses on a CPU. On the smaller graphs the Triton
 kernels run too, in Triton's interpreter, where only their answer counts. igraph must be installed
 by hand for this; real micrographs come from the folder that SCOPESIDE_DATA names.
 """
