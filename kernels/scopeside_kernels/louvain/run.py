@@ -59,8 +59,9 @@ class Rows:
 def louvain(rows: Rows, workspace: Workspace) -> torch.Tensor:
     """Find communities; returns `workspace.numbers_N`, labels from 0 by first nodes.
 
-    The labels are those of `reference_louvain.louvain`, bit for bit. Nothing is allocated and
-    nothing waited for. Rows must keep their promises: they are not checked on the device.
+    The labels are those of `reference_louvain.louvain`, bit for bit. Launched on the current
+    stream of the current device; nothing is allocated and nothing waited for. The first run
+    compiles. Rows must keep their promises: they are not checked on the device.
     Raises ValueError where the graph's shape or types do not fit the workspace.
     """
     _check(rows, workspace)

@@ -78,7 +78,8 @@ def sweep_kernel(
     next, which an earlier one cleared, and clears those after it. So nothing that is read here is
     written here, and one launch a sweep is enough. The weight between a row and a community
     is found by comparing all pairs of the row's edges, a tile by a tile: quadratic in the degree
-    but free of tables, atomics and barriers, and a single tile for most rows of a kNN graph.
+    but free of tables and of atomics, and a single tile for most rows of a kNN graph. A hub of d
+    neighbours costs its own warp (d / 32)^2 tiles, so one of thousands makes a sweep wait for it.
     """
     if halted(ledger, stage, sweep, PARTS, PATIENCE):
         return
@@ -116,7 +117,7 @@ def sweep_kernel(
             same_ROT = label_RO[:, :, None] == label_RT[:, None, :]
             joint_RT += tl.sum(tl.where(same_ROT, weight_RO[:, :, None], 0), axis=1)
         # Past the row's end no weight was added, so `joint_RT > 0` also keeps to the row.
-        other_RT = (joint_RT > 0) & (label_RT != own_R[:, None]) & (label_RT >= 0)
+        other_RT = (joint_RT > 0) & (label_RT != own_R[:, None])
         sum_RT = tl.load(now_sums_N + label_RT, mask=other_RT, other=0)
         pull_RT = null * joint_RT.to(tl.int64)
         value_RT = pull_RT - strength_R[:, None].to(tl.int64) * sum_RT.to(tl.int64)
