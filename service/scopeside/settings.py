@@ -171,8 +171,9 @@ class IdentitySettings(Section):
     scope: Literal["series", "session"] = "series"
     """Whether ids begin anew with each series or live as long as the service."""
     merge_distance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.65
-    """Communities whose mean embeddings lie closer than this, in units of their spread, share an
-    id; 0 publishes every community as Louvain found it."""
+    """A community whose mean embedding lies closer to an identity's than this, in units of the
+    spread, shares its id, and communities of one frame that lie within 0.7 of it are joined; 0
+    publishes every community as Louvain found it."""
 
 
 class PublishSettings(Section):
