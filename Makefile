@@ -33,7 +33,7 @@ fmt: $(VENV)/.tests  ## Format and fix what can be fixed
 	@$(BIN)/ruff format $(SRC)
 	@$(BIN)/ruff check --fix $(SRC)
 
-bench: $(VENV)/.tests  ## Measure on this machine and refresh benchmarks/results (about ten minutes)
+bench: $(VENV)/.tests  ## Measure on this machine and refresh benchmarks/results (about a quarter of an hour)
 	@$(BIN)/python benchmarks/run.py
 
 clean:  ## Remove the environment and everything generated

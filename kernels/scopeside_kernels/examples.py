@@ -15,6 +15,8 @@ from scopeside_kernels.byteswap import byteswap
 from scopeside_kernels.chip_tables import chip_tables
 from scopeside_kernels.chips import chips
 from scopeside_kernels.contrast import contrast_tensors, contrast_window
+from scopeside_kernels.louvain.run import Rows, louvain
+from scopeside_kernels.louvain.workspace import CARD, plan
 from scopeside_kernels.neighbours import Precision, neighbours
 from scopeside_kernels.normalise import normalise
 from scopeside_kernels.paint import paint
@@ -101,6 +103,15 @@ def _everything_smallest() -> None:
     regions(labels_YX, confidence_YX, frame_YX, torch.zeros(1, dtype=torch.uint16))
 
 
+def _louvain(offset: torch.dtype, *, weighted: bool) -> None:
+    nodes, width = EMBEDDINGS[0], 30
+    offsets = torch.arange(0, nodes * width + 1, width, dtype=offset)
+    neighbours_E = torch.zeros(nodes * width, dtype=torch.int32)
+    weights_E = torch.ones(nodes * width) if weighted else None
+    workspace = plan(nodes, nodes * width, device="cpu", blocks=CARD)
+    louvain(Rows.from_csr(offsets, neighbours_E, weights_E), workspace)
+
+
 def _byteswap() -> None:
     for dtype in (torch.uint16, torch.float32, torch.float64):
         byteswap(torch.zeros(FRAME, dtype=dtype))
@@ -139,5 +150,7 @@ EXAMPLES: Mapping[str, Callable[[], None]] = {
     "64 neighbours, fp16": lambda: _neighbours(64, torch.float16),
     "15 neighbours to CSR": lambda: _symmetric(15),
     "64 neighbours to ELL": lambda: _symmetric(64, 192),
+    "louvain, weighted, offsets of 64 bits": lambda: _louvain(torch.int64, weighted=True),
+    "louvain, unweighted, offsets of 32 bits": lambda: _louvain(torch.int32, weighted=False),
     "everything smallest": _everything_smallest,
 }

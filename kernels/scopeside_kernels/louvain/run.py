@@ -88,7 +88,7 @@ def launches(schedule: rules.Schedule) -> int:
     return 5 + sweeps + sum(2 + 3 * (len(cycle) - 1) for cycle in schedule)
 
 
-def rank_block(blocks: Blocks) -> int:
+def _rank_block(blocks: Blocks) -> int:
     """Nodes that the one program of the final scan looks at together."""
     return max(blocks.block, 1024)
 
@@ -306,7 +306,7 @@ def _number(workspace: Workspace) -> None:
         workspace.rank_N,
         workspace.ledger,
         workspace.nodes,
-        BLOCK=rank_block(blocks),
+        BLOCK=_rank_block(blocks),
         num_warps=2 * blocks.block_warps,
     )
     number_kernel[_by_blocks(workspace)](
