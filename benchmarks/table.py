@@ -71,7 +71,7 @@ def speed(results: Mapping[str, Result]) -> str:
     """What stands between the README's markers."""
     measured = [result for result in results.values() if "aims" in result]
     if not measured:
-        return "Not measured yet: `make bench` measures it on your machine in about ten minutes.\n"
+        return "Not measured yet: `make bench` measures it on your machine.\n"
     machines = {
         f"{m['processor']}, {m['cores']} cores, {m['memory_gib']:g} GiB"
         for m in (result["machine"] for result in measured)

@@ -200,6 +200,27 @@ def test_paused_lossless_leaves_the_socket_unread_and_resumes(rig: Rig, ipc: str
     assert rig.take().number == 0
 
 
+def test_frame_that_came_with_a_pause_is_held_and_counted_when_the_service_stops(
+    rig: Rig, ipc: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = rig.ingest(endpoint=ipc, socket="pull", attach="bind")
+    push = rig.sender(zmq.PUSH)
+    push.connect(ipc)
+    push.send_multipart(frame(0))
+    # Not paused when the wait for a message begins, and paused when it has come.
+    looks = iter([False, True])
+    monkeypatch.setattr(Intake, "paused", property(lambda _self: next(looks, True)))
+    ingest.turn()
+    assert next(looks, None) is None
+    ingest.turn()
+    assert rig.books.totals().received == 0
+    stopped = Event()
+    stopped.set()
+    ingest.run(stopped)
+    totals = rig.books.totals()
+    assert (totals.received, totals.in_flight) == (1, 1)
+
+
 def test_latest_never_waits_for_compute(rig: Rig, ipc: str) -> None:
     rig.run(rig.ingest(endpoint=ipc, socket="pull", attach="bind", policy="latest"))
     push = rig.sender(zmq.PUSH)
