@@ -12,16 +12,19 @@ PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SRC       := service kernels tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench clean
+.PHONY: help demo test test-gpu check fmt bench bench-gpu clean
 
 help:  ## Show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.engine  ## Set up, then run simulator, service and subscriber (INPUT=FILE replays a recording)
 	@$(BIN)/python -m scopeside demo $(if $(INPUT),"$(INPUT)") --out out/demo
 
 test: $(VENV)/.tests  ## Set up with test tools, then run all tests
 	@$(BIN)/python -m pytest
+
+test-gpu: $(VENV)/.tests .gpu  ## Run the kernels' tests on the NVIDIA GPU of this machine
+	@TRITON_INTERPRET=0 $(BIN)/python -m pytest tests/kernels -m gpu
 
 check: $(VENV)/.tests  ## Formatting, lint, types and import contracts; changes nothing
 	@$(BIN)/ruff format --check $(SRC)
@@ -35,6 +38,10 @@ fmt: $(VENV)/.tests  ## Format and fix what can be fixed
 
 bench: $(VENV)/.tests  ## Measure on this machine and refresh benchmarks/results (about a quarter of an hour)
 	@$(BIN)/python benchmarks/run.py
+
+bench-gpu: $(VENV)/.tests .gpu  ## Check and time the kernels on this GPU, refresh benchmarks/results
+	@$(BIN)/python benchmarks/gpu_kernels.py
+	@$(BIN)/python benchmarks/table.py
 
 clean:  ## Remove the environment and everything generated
 	rm -rf $(VENV) out build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
@@ -51,6 +58,10 @@ $(VENV)/.engine: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "setup: installing scopeside with its CPU engine"
 	@$(PIP) install -c constraints.txt -e '.[cpu]'
 	@touch $@
+
+.PHONY: .gpu
+.gpu: $(VENV)/.tests
+	@$(BIN)/python -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "No NVIDIA GPU that torch can use: torch is {}; `nvidia-smi` says what the driver sees.".format(torch.__version__))'
 
 $(VENV)/.tests: $(VENV)/.engine
 	@echo "setup: installing test tools"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import importlib.metadata
 import json
@@ -156,9 +157,10 @@ def busy_share() -> float | None:
 
 def versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        found[package] = importlib.metadata.version(package)
-    found["scopeside"] = importlib.metadata.version("scopeside")
+    for package in (*PACKAGES, "scopeside"):
+        # Kernels are measured where little else is installed.
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
     found["commit"] = commit()
     return found
 
