@@ -115,8 +115,8 @@ def _spent(name: str, spent: Percentiles) -> tuple[str, str, str, str]:
 
 def _agreement_rows(score: RunScore) -> Iterator[tuple[str, str]]:
     yield "adjusted Rand index", f"{score.ari:.3f}"
-    yield "mean IoU, many to one", f"{score.mean_iou:.3f}"
-    yield "mean IoU, one to one", f"{score.mean_iou_one_to_one:.3f}"
+    yield "mean IoU frame by frame, many to one", f"{score.mean_iou:.3f}"
+    yield "mean IoU frame by frame, one to one", f"{score.mean_iou_one_to_one:.3f}"
     yield "mean IoU of ids over the run", f"{score.mean_iou_of_ids:.3f}"
     yield "front error, median", f"{score.front_error_median_px:.1f} px"
     for name, share in score.id_constancy_by_class.items():
@@ -180,6 +180,6 @@ def _subtitle(outcome: Outcome, score: RunScore | None) -> str:
         parts.append(f"{ny} x {nx} px, {last.grid.chip_px}-px chips every {last.grid.stride_px} px")
     parts.append(f"{outcome.rate_hz:.1f} frames/s")
     if score is not None:
-        parts.append(f"mean IoU {score.mean_iou:.2f}")
+        parts.append(f"mean IoU over the run {score.mean_iou_of_ids:.2f}")
         parts.append(f"front error {score.front_error_median_px:.1f} px")
     return "   ·   ".join(parts)
