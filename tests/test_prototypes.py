@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from planted import embeddings, labels
 from scopeside.partitions import relabelled
-from scopeside.prototypes import distances, gathered, pooled, prototypes_of
+from scopeside.prototypes import (
+    MOST_GATHERED,
+    Prototypes,
+    distances,
+    gathered,
+    pooled,
+    prototypes_of,
+)
 
 
 def unit(values_ND: np.ndarray) -> np.ndarray:
@@ -115,3 +122,46 @@ def test_groups_are_numbered_by_their_first_members(
     labels_N = labels([6] * communities)
     owner_K = gathered(prototypes_of(embeddings(labels_N, seed=seed), labels_N), within=within)
     assert owner_K.tolist() == relabelled(owner_K).tolist()
+
+
+def slowly_gathered(looks: Prototypes, *, within: float) -> list[int]:
+    """The rule of `gathered` word for word: describe every group anew after every step."""
+    owner_K = np.arange(len(looks))
+    while owner_K.max() > 0:
+        groups = pooled(looks, owner_K, int(owner_K.max()) + 1)
+        pairs = [
+            (distances(groups, groups)[low, high], low, high)
+            for low in range(len(groups))
+            for high in range(low + 1, len(groups))
+        ]
+        away, low, high = min(pairs)
+        if away > within:
+            break
+        owner_K[owner_K == high] = low
+        owner_K[owner_K > high] -= 1
+    return owner_K.tolist()
+
+
+@given(st.integers(1, 9), st.floats(0.05, 2.0), st.integers(0, 1000))
+def test_gathering_describes_every_group_anew(communities: int, within: float, seed: int) -> None:
+    labels_N = labels([5] * communities)
+    looks = prototypes_of(
+        embeddings(labels_N, seed=seed, distance=0.8, features=8, centres_seed=seed), labels_N
+    )
+    assert gathered(looks, within=within).tolist() == slowly_gathered(looks, within=within)
+
+
+def test_what_was_apart_is_pooled_only_where_it_lies_nearer() -> None:
+    labels_N = labels([200, 200])
+    looks = prototypes_of(embeddings(labels_N, seed=0, distance=0.5, features=512), labels_N)
+    away = distances(looks, looks)[0, 1]
+    assert gathered(looks, within=1.1 * away).tolist() == [0, 0]
+    assert gathered(looks, within=1.1 * away, kept=2, nearer=0.9 * away).tolist() == [0, 1]
+    assert gathered(looks, within=1.3 * away, kept=2, nearer=1.1 * away).tolist() == [0, 0]
+
+
+def test_dust_is_left_as_it_is() -> None:
+    labels_N = labels([1] * (MOST_GATHERED + 1))
+    looks = prototypes_of(embeddings(labels_N, seed=0), labels_N)
+    assert gathered(looks, within=9.0).tolist() == labels_N.tolist()
+    assert set(gathered(looks.rows(np.arange(9)), within=9.0).tolist()) == {0}

@@ -107,26 +107,44 @@ def pooled(frame: Prototypes, owner_K: Int64, owners: int) -> Prototypes:
     return Prototypes(means_KD=means_JD.astype(np.float32), variance_K=variance_J, chips_K=chips_J)
 
 
-def gathered(looks: Prototypes, *, within: float) -> Int64:
+MOST_GATHERED = 128
+"""Communities beyond which nothing is gathered. So many are dust, not parts of a few materials, and
+to gather them would take longer than the frame."""
+
+
+def gathered(looks: Prototypes, *, within: float, kept: int = 1, nearer: float = 0.0) -> Int64:
     """Number the groups that remain when the nearest two are pooled until none lie `within`.
 
-    `(K,)`, numbered in the order of their first members; equal distances go to the lower numbers.
-    A group is described anew after every step, so a chain of like parts becomes one group though
-    its ends lie farther apart. `within` 0 leaves every one by itself.
+    Once only `kept` groups are left, two are pooled only where they lie within `nearer`: what was
+    apart before stays so a little longer. Returns `(K,)`, numbered in the order of first members;
+    equal distances go to the lower numbers. A group is described anew after every step, so a
+    chain of like parts becomes one group though its ends lie farther apart. `within` 0 leaves
+    every one by itself, as do more than `MOST_GATHERED` communities.
     """
     owner_K = np.arange(len(looks), dtype=np.int64)
-    if within <= 0:
+    if within <= 0 or len(looks) > MOST_GATHERED:
         return owner_K
     groups = looks
+    distance_KK = _upper(distances(groups, groups))
     while len(groups) > 1:
-        distance_KK = distances(groups, groups)
-        distance_KK[np.tril_indices(len(groups))] = np.inf
         low, high = divmod(int(distance_KK.argmin()), len(groups))
-        if distance_KK[low, high] > within:
+        if distance_KK[low, high] > (within if len(groups) > kept else nearer):
             break
-        step_K = np.arange(len(groups))
-        step_K[high] = low
-        step_K[high + 1 :] -= 1
-        groups = pooled(groups, step_K, len(groups) - 1)
-        owner_K = step_K[owner_K]
+        both = pooled(groups.rows(np.array([low, high])), np.zeros(2, dtype=np.int64), 1)
+        groups = groups.rows(np.delete(np.arange(len(groups)), high))
+        groups.means_KD[low] = both.means_KD[0]
+        groups.variance_K[low], groups.chips_K[low] = both.variance_K[0], both.chips_K[0]
+        owner_K[owner_K == high] = low
+        owner_K[owner_K > high] -= 1
+        # Only the pooled group lies elsewhere than before.
+        distance_KK = np.delete(np.delete(distance_KK, high, axis=0), high, axis=1)
+        away_K = distances(groups.rows(np.array([low])), groups)[0]
+        distance_KK[low, low + 1 :] = away_K[low + 1 :]
+        distance_KK[:low, low] = away_K[:low]
     return owner_K
+
+
+def _upper(distance_KK: Float64) -> Float64:
+    """Each pair once, nothing to itself."""
+    distance_KK[np.tril_indices(len(distance_KK))] = np.inf
+    return distance_KK

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,13 @@ from scopeside.ports import Clusterer
 from scopeside.settings import GraphSettings, Settings
 from scopeside.stages.communities import LouvainClusterer
 from scopeside.stages.graph import build_graph
-from scopeside.stages.resolution import LADDER, STABLE, SURVEY_DRAWS, CommunityFinder
+from scopeside.stages.resolution import (
+    LADDER,
+    PROBE_EVERY,
+    STABLE,
+    SURVEY_DRAWS,
+    CommunityFinder,
+)
 
 AUTO = Settings()
 
@@ -189,3 +197,66 @@ def test_threshold_graphs_are_judged_as_well() -> None:
     values_ND = embeddings(labels([120, 80]), seed=0)
     partition = finder().find(build_graph(values_ND, settings)[0], values_ND)
     assert adjusted_rand(partition.labels_N, labels([120, 80])) > 0.95
+
+
+class Told:
+    """Answers with the planted halves up to a resolution, and with noise beyond it."""
+
+    name = "told"
+
+    def __init__(self, *, up_to: float = LADDER[-1]) -> None:
+        self.up_to = up_to
+        self._calls = 0
+
+    def partition(self, graph: Graph, *, resolution: float, seed: int) -> Partition:
+        self._calls += 1
+        labels_N = labels([120, 80])
+        if resolution > self.up_to:
+            random = np.random.default_rng(self._calls)
+            labels_N = relabelled(random.integers(0, 2, graph.nodes))
+        return Partition(labels_N=labels_N, communities=2, resolution=resolution, modularity=0.5)
+
+
+def with_merge_distance(distance: float) -> Settings:
+    return Settings.model_validate({"identity": {"merge_distance": distance}})
+
+
+def at_distance(distance: float) -> tuple[Graph, Float32]:
+    values_ND = embeddings(labels([120, 80]), seed=0, distance=distance, features=512)
+    return build_graph(values_ND, GraphSettings())[0], values_ND
+
+
+def test_of_equally_stable_resolutions_the_finest_is_taken() -> None:
+    found = finder(with_merge_distance(0), Told())
+    assert found.find(*frame([120, 80])).resolution == LADDER[-1]
+    coarser = finder(with_merge_distance(0), Told(up_to=0.3))
+    assert coarser.find(*frame([120, 80])).resolution == 0.3
+
+
+def test_resolution_that_has_become_unstable_is_given_up_but_not_at_once() -> None:
+    told = Told()
+    found = finder(with_merge_distance(0), told)
+    planted = frame([120, 80])
+    found.find(*planted)
+    told.up_to = 0.3
+    resolutions = [found.find(*planted).resolution for _ in range(120)]
+    assert set(resolutions[: 2 * PROBE_EVERY]) == {LADDER[-1]}
+    assert resolutions[-1] == 0.3
+    steps = [LADDER.index(resolution) for resolution in resolutions]
+    assert all(0 <= before - after <= 1 for before, after in pairwise(steps))
+
+
+def test_communities_are_joined_well_within_the_distance_of_identities() -> None:
+    planted = at_distance(0.55)
+    assert finder(with_merge_distance(0.65), Told()).find(*planted).communities == 2
+    assert finder(with_merge_distance(1.0), Told()).find(*planted).communities == 1
+
+
+def test_communities_that_lie_just_at_the_distance_do_not_come_and_go() -> None:
+    settings = with_merge_distance(1.0)
+    assert finder(settings, Told()).find(*at_distance(0.65)).communities == 1
+    found = finder(settings, Told())
+    assert found.find(*at_distance(0.8)).communities == 2
+    assert [found.find(*at_distance(0.65)).communities for _ in range(9)] == [2] * 9
+    assert found.find(*at_distance(0.3)).communities == 1
+    assert found.find(*at_distance(0.65)).communities == 1

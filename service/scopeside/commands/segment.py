@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -158,6 +159,11 @@ class _Written:
         if not self._entries:
             shape = (self._count, *labels_YX.shape)
             self._stack_TYX = open_memmap(path, mode="w+", dtype=labels_YX.dtype, shape=shape)
+            if hasattr(os, "posix_fallocate"):
+                # The file is sparse so far: where the disk is too small for it, writing into it
+                # would end the process with a signal and not with an error.
+                with path.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         if self._stack_TYX is None:
             return
         if self._stack_TYX.shape[1:] != labels_YX.shape:

@@ -32,7 +32,8 @@ class Child:
         except OSError as error:
             raise OutputError(f"The log {log} cannot be written: {error}.") from error
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "scopeside", *arguments],
+            # -P: a folder called scopeside where the user stands (a clone) is not the package.
+            [sys.executable, "-P", "-m", "scopeside", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=subprocess.STDOUT,

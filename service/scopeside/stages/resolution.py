@@ -27,6 +27,9 @@ plain modularity, as published."""
 ALIKE = 0.7
 """Communities of one frame are joined within this share of `identity.merge_distance`. At the whole
 distance, which holds between a part and its material, phases of real micrographs were joined."""
+STILL_APART = 0.8
+"""Share of that distance within which communities are joined that were apart in the last frame:
+without this band they come and go where they lie just at it (seen on carbon nanotubes)."""
 THINNED_SHARE = 0.25
 """Edges taken away: enough to unsettle an arbitrary split, too few to hurt a real one."""
 SURVEY_DRAWS = 3
@@ -87,6 +90,7 @@ class CommunityFinder:
         self._frames = 0
         self._probes = 0
         self._dissent = 0
+        self._apart = 1
 
     @property
     def resolution(self) -> float:
@@ -99,6 +103,11 @@ class CommunityFinder:
 
         `embeddings_ND` are the encoder's, neither centred nor scaled.
         """
+        partition = self._found(graph, embeddings_ND)
+        self._apart = partition.communities
+        return partition
+
+    def _found(self, graph: Graph, embeddings_ND: Float32) -> Partition:
         resolution = self._settings.graph.resolution
         if resolution != "auto":
             return self._partition(graph, embeddings_ND, resolution)
@@ -122,7 +131,12 @@ class CommunityFinder:
         within = ALIKE * self._settings.identity.merge_distance
         if partition.communities == 1 or within == 0:
             return partition
-        owner_K = gathered(prototypes_of(embeddings_ND, partition.labels_N), within=within)
+        owner_K = gathered(
+            prototypes_of(embeddings_ND, partition.labels_N),
+            within=within,
+            kept=self._apart,
+            nearer=STILL_APART * within,
+        )
         labels_N = relabelled(owner_K[partition.labels_N])
         communities = community_count(labels_N)
         if communities == partition.communities:
@@ -174,8 +188,11 @@ class CommunityFinder:
         self._stability_R[rung] += MEMORY * (stability - self._stability_R[rung])
         self._evidence_R[rung] += MEMORY * (evidence - self._evidence_R[rung])
         preferred = self._preferred(near, in_force=in_force)
-        self._dissent = self._dissent + 1 if preferred not in (None, in_force) else 0
-        if preferred is not None and self._dissent >= PATIENCE:
+        if preferred is None:
+            shaky = self._stability_R[in_force] < STABLE - HOLD
+            preferred = max(in_force - 1, 0) if shaky else in_force
+        self._dissent = 0 if preferred == in_force else self._dissent + 1
+        if self._dissent >= PATIENCE:
             self._rung, self._dissent = preferred, 0
 
     def _probe(
