@@ -54,3 +54,16 @@ def test_probing_a_silent_endpoint_fails_and_says_what_to_check(tmp_path, capsys
 def test_probing_an_impossible_endpoint_names_it():
     with pytest.raises(EndpointError, match="nonsense"):
         run("--probe", "nonsense", "--seconds", "0.1")
+
+
+def test_a_service_that_does_not_answer_is_wrong_and_one_line_says_so(endpoints, capsys):
+    assert run("--service", *endpoints) == 1
+    text = capsys.readouterr().out
+    assert "No reply" in text
+    assert "scopeside serve" in text
+    assert "machine" not in text.splitlines()
+
+
+def test_a_publisher_and_the_service_are_not_asked_at_once(tmp_path):
+    with pytest.raises(SystemExit):
+        run("--service", "--probe", f"ipc://{tmp_path}/frames")

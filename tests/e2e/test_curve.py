@@ -8,7 +8,7 @@ import pytest
 import zmq
 from zmq.auth import create_certificates
 
-from live import ANSWER_S, READY_S, SMALL, listening, started, tcp_endpoints, two_phases
+from live import ANSWER_S, READY_S, SMALL, finished, listening, started, tcp_endpoints, two_phases
 from scopeside.client.connection import ClientKeys
 from scopeside.client.control import ControlClient
 from scopeside.client.publisher import FramePublisher
@@ -135,3 +135,17 @@ def test_a_port_in_use_is_told_with_curve_too(tmp_path, keys):
     context.term()
     (sentence,) = log.read_text().splitlines()
     assert "control.endpoint" in sentence
+
+
+def test_doctor_asks_an_encrypted_service_with_keys_and_hears_nothing_without(tmp_path, keys):
+    endpoints, log = tcp_endpoints(), tmp_path / "serve.log"
+    words = [f"--set={one}" for one in [*endpoints.sets(), *SMALL, *keys.sets()]]
+    files = ("--server-key", f"{tmp_path}/service.key", "--client-key")
+    with started("serve", *words, log=log) as process:
+        wait_until_ready(process, endpoints, keys.client("friend"), log)
+        asked = ("doctor", "--service", "--set", f"control.endpoint={endpoints.control}")
+        friend = finished(*asked, *files, f"{tmp_path}/friend/friend.key_secret")
+        stranger = finished(*asked, *files, f"{tmp_path}/stranger/stranger.key_secret")
+        keyless = finished(*asked)
+    assert [one.returncode for one in (friend, stranger, keyless)] == [0, 1, 1]
+    assert '"ready"' in friend.stdout

@@ -15,6 +15,8 @@ from scopeside.checks.finding import Finding
 from scopeside.checks.machine import cache, choice, machine
 from scopeside.checks.packages import packages
 from scopeside.checks.probe import KINDS, probe
+from scopeside.checks.running import running
+from scopeside.commands.keys import add_key_arguments, client_keys
 from scopeside.settings import Settings
 
 MARKS = {True: "ok", False: "!!", None: "  "}
@@ -22,8 +24,14 @@ MARKS = {True: "ok", False: "!!", None: "  "}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     configuration.add_arguments(parser)
-    parser.add_argument(
+    asked = parser.add_mutually_exclusive_group()
+    asked.add_argument(
         "--probe", metavar="ENDPOINT", help="listen to this endpoint and say what arrives"
+    )
+    asked.add_argument(
+        "--service",
+        action="store_true",
+        help="ask the running service at control.endpoint for its state",
     )
     parser.add_argument(
         "--socket",
@@ -32,17 +40,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seconds", type=float, default=3.0, help="how long to listen (default 3)")
     parser.add_argument("--json", action="store_true", help="write JSON instead of text")
+    add_key_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write every finding; 1 when something that is needed is missing, else 0."""
     settings = configuration.from_arguments(args).settings
-    if args.probe is None:
-        findings = list(_survey(settings))
-    else:
+    if args.service:
+        findings = [running(settings.control.endpoint, keys=client_keys(args))]
+    elif args.probe is not None:
         kind = args.socket or settings.ingest.socket
         heard = probe(args.probe, kind=kind, seconds=args.seconds, limits=settings.limits)
         findings = list(heard.findings())
+    else:
+        findings = list(_survey(settings))
     if args.json:
         sys.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=2) + "\n")
     else:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 from scopeside import configuration
-from scopeside.client.connection import ClientKeys, reachable
+from scopeside.client.connection import reachable
 from scopeside.client.subscriber import EventSubscriber, ResultSubscriber
-from scopeside.errors import ConfigError, EndpointError
+from scopeside.commands.keys import add_key_arguments, client_keys
+from scopeside.errors import EndpointError
 from scopeside.view.display import Show, display
 from scopeside.view.monitor import Monitor
 
@@ -34,10 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain", action="store_true", help="one line a result, as when the output is no terminal"
     )
-    parser.add_argument("--server-key", type=Path, metavar="FILE", help="CURVE: the service's .key")
-    parser.add_argument(
-        "--client-key", type=Path, metavar="FILE", help="CURVE: one's own .key_secret"
-    )
+    add_key_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     publish = configuration.from_arguments(args).settings.publish
     results_at = args.results or reachable(publish.results)
     events_at = args.events or reachable(publish.events)
-    keys = _keys(args)
+    keys = client_keys(args)
     with (
         ResultSubscriber(results_at, keys=keys) as results,
         EventSubscriber(events_at, keys=keys) as events,
@@ -88,11 +85,3 @@ def _silence(endpoint: str, silent_s: float) -> str:
         f"Nothing has come from {endpoint} for {silent_s:.0f} s: is `scopeside serve` running, and "
         "is this its publish.results?"
     )
-
-
-def _keys(args: argparse.Namespace) -> ClientKeys | None:
-    if (args.server_key is None) != (args.client_key is None):
-        raise ConfigError("CURVE needs both --server-key and --client-key.")
-    if args.server_key is None:
-        return None
-    return ClientKeys(server=args.server_key, client=args.client_key)
