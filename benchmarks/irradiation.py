@@ -21,6 +21,7 @@ SEEDS = (20, 21, 22)
 # A film whose crystal varies as much as the two phases differ, to an encoder that is not trained.
 FILMS: dict[str, dict[str, float]] = {
     "as simulated": {},
+    "default settings": {},
     "harder": {
         "lattice_spacing_px": 8.0,
         "strain_px": 1.5,
@@ -28,7 +29,7 @@ FILMS: dict[str, dict[str, float]] = {
         "thickness_gradient": 0.08,
     },
 }
-# As in config/demo.toml: of two phases, parts of one are no third.
+# As in config/demo.toml: of two phases, parts of one are no third. The default is told beside it.
 MERGE_DISTANCE = 1.0
 SHAPE = (512, 512)
 MODES = ("chips", "shared")
@@ -42,9 +43,10 @@ def run(kind: str, mode: str, seed: int, frames: int) -> Row:
     from scopeside.film_evaluation import PRESENT, FilmEvaluation
     from scopeside.testing.specimen import IrradiatedFilm
 
-    configuration = load_settings(
-        sets=[f"embed.mode={mode}", f"identity.merge_distance={MERGE_DISTANCE}"]
-    )
+    sets = [f"embed.mode={mode}"]
+    if kind != "default settings":
+        sets.append(f"identity.merge_distance={MERGE_DISTANCE}")
+    configuration = load_settings(sets=sets)
     pipeline = assemble(configuration)
     warm_up(pipeline, configuration.settings)
     film = IrradiatedFilm(shape=SHAPE, seed=seed, **FILMS[kind])
@@ -147,8 +149,8 @@ def main() -> None:
             " as much as any) or over those of which each phase covers at least an eighth (one"
             " chip's width). Id constancy is the share of (frame, class) pairs, of classes that"
             " large, whose class carries its usual id. Aims are on the films as simulated: the"
-            " mean over them, of the front error the median. The harder films bend and strain"
-            " more and have no aim."
+            " mean over them, of the front error the median. The same films under the default"
+            " settings, and harder ones that bend and strain more, have no aim."
         ),
     )
     rows = []
@@ -170,26 +172,26 @@ def main() -> None:
         own = [row for row in rows if row["film"] == "as simulated" and row["mode"] == mode]
         mean = {
             name: float(np.mean([row[name] for row in own]))
-            for name in ("mean_iou_both_phases", "mean_iou_of_ids", "id_constancy")
+            for name in ("mean_iou", "mean_iou_both_phases", "mean_iou_of_ids", "id_constancy")
         }
         error_px = float(np.median([row["front_error_median_px"] for row in own]))
+        of = f"demo settings, {mode} mode"
         report.aim(
-            f"mean IoU of ids over the run, {mode} mode",
-            "at least",
-            0.9,
-            "",
-            mean["mean_iou_of_ids"],
+            f"mean IoU of ids over the run, {of}", "at least", 0.9, "", mean["mean_iou_of_ids"]
         )
         report.aim(
-            f"mean IoU, frames that show both phases, {mode} mode",
+            f"mean IoU frame by frame, those that show both phases, {of}",
             "at least",
             0.9,
             "",
             mean["mean_iou_both_phases"],
         )
-        report.aim(f"front position error, {mode} mode", "at most", 16.0, "px", error_px)
         report.aim(
-            f"ids of the two phases constant, {mode} mode",
+            f"mean IoU frame by frame, all frames, {of}", "at least", 0.9, "", mean["mean_iou"]
+        )
+        report.aim(f"front position error, {of}", "at most", 16.0, "px", error_px)
+        report.aim(
+            f"ids of the two phases constant, {of}",
             "at least",
             99.0,
             "% of frames",
