@@ -45,4 +45,3 @@ def test_frame_after_frame_the_same_memory_is_used() -> None:
 def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _name: SimpleNamespace())
     assert not keep_freed_memory()
-

@@ -199,6 +199,7 @@ def test_end_to_end_is_known_only_where_the_clocks_are() -> None:
 
     assert times() == (None, None)
     assert times(same_host=True) == (pytest.approx(1.999999), 0.0)
+    assert times(same_host=True, t_ns=2**62) == (None, None)
     assert times(clock_offset_ns=999_999_000) == (pytest.approx(1.0), None)
     assert times(clock_offset_ns=-1_000, clock_uncertainty_ns=500_000, same_host=True) == (
         pytest.approx(2.0),

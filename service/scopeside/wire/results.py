@@ -129,7 +129,8 @@ def end_to_end(frame: Frame, published_ns: int) -> tuple[float | None, float | N
         known_ns = frame.clock_uncertainty_ns
         elapsed_ns = published_ns - (frame.t_ns + frame.clock_offset_ns)
         return elapsed_ns / 1e9, None if known_ns is None else known_ns / 1e9
-    if frame.same_host:
+    # A stamp from the future shows that the two clocks are not one after all.
+    if frame.same_host and frame.t_ns <= published_ns:
         return (published_ns - frame.t_ns) / 1e9, 0.0
     return None, None
 
