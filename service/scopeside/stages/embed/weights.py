@@ -62,7 +62,7 @@ def load_weights(source: str) -> Weights:
     """
     from scopeside.stages.embed.builtin import builtin_weights
 
-    return builtin_weights() if source == BUILTIN else _from_file(Path(source))
+    return builtin_weights() if source in (BUILTIN, "seeded") else _from_file(Path(source))
 
 
 def _from_file(path: Path) -> Weights:

@@ -1,0 +1,1 @@
+"""Self-supervised training of the encoder on simulated micrographs and on a lab's own archive."""

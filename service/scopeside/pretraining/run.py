@@ -1,0 +1,99 @@
+"""A training from its recipe to a checkpoint: goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from scopeside.pretraining.archive import Archive
+from scopeside.pretraining.folder import Folder
+from scopeside.pretraining.probe import Probe, probe_frames, probed
+from scopeside.pretraining.recipe import Recipe
+from scopeside.pretraining.stream import BatchStream
+from scopeside.pretraining.trainer import Trainer
+from scopeside.stages.embed.weights import Weights
+
+SAVE_EVERY = 100
+"""Steps; as many are lost at most where the process is killed."""
+PROBE_EVERY = 500
+SETTLING_BATCHES = 48
+"""Batches, of both modes by turns, that the final batch-norm statistics are averaged over."""
+
+
+SAVE_EVERY = 100
+"""Steps; as many are lost at most where the process is killed."""
+PROBE_EVERY = 500
+SETTLING_BATCHES = 48
+"""Batches, of both modes by turns, that the final batch-norm statistics are averaged over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a training is, for whoever shows it; `done` is its share, 0 to 1."""
+
+    done: float
+    steps: int
+    steps_per_s: float
+    left_s: float
+    loss: float
+    probe: Probe | None
+
+
+def train(
+    recipe: Recipe, start: Weights, folder: Folder, *, tell: Callable[[Progress], None]
+) -> Path:
+    """Carry out `recipe` from `start`, or from where it was left, and return the checkpoint.
+
+    `tell` hears after every step. An interruption loses `SAVE_EVERY` steps at most where the
+    process is killed, and none where it is asked to stop. Raises InputFileError for an archive
+    that cannot be trained on, ConfigError where the folder holds another recipe's training, and
+    OutputError where it cannot be written.
+    """
+    paths = [Path(path) for path in recipe.archive]
+    archive = Archive(paths, frame_px=recipe.plan.frame_px) if paths else None
+    trainer = Trainer(start.state, device=recipe.device)
+    frames = probe_frames()
+    spent_s = folder.resume(trainer, recipe, start)
+    probe: Probe | None = None
+    begun_s, first = time.monotonic() - spent_s, trainer.steps
+    rate_from_s = time.monotonic()
+    try:
+        with BatchStream(recipe.plan, seed=recipe.seed, first=first, archive=archive) as stream:
+            for batch in stream:
+                spent_s = time.monotonic() - begun_s
+                done = recipe.done(trainer.steps, spent_s)
+                if done >= 1.0:
+                    break
+                step = trainer.step(batch, done=done)
+                folder.log(spent_s=spent_s, step=step)
+                if step.number % PROBE_EVERY == 0:
+                    probe = probed(trainer.mean, frames, device=recipe.device)
+                    folder.log(spent_s=spent_s, probe=probe, step_number=step.number)
+                if step.number % SAVE_EVERY == 0:
+                    folder.save(trainer, recipe, start, spent_s)
+                rate = (trainer.steps - first) / (time.monotonic() - rate_from_s)
+                done = recipe.done(trainer.steps, spent_s)
+                tell(
+                    Progress(
+                        done=done,
+                        steps=step.number,
+                        steps_per_s=rate,
+                        left_s=recipe.left_s(trainer.steps, spent_s, rate),
+                        loss=step.loss,
+                        probe=probe,
+                    )
+                )
+    finally:
+        folder.save(trainer, recipe, start, spent_s)
+    # Numbers that no training batch has; both modes, since one network serves both.
+    with BatchStream(recipe.plan, seed=recipe.seed + 1, first=0, archive=archive) as stream:
+        state = trainer.settled(islice(stream, SETTLING_BATCHES))
+    final = probed(state, frames, device=recipe.device)
+    before = probed(start.state, frames, device=recipe.device)
+    folder.log(spent_s=spent_s, probe=final, step_number=trainer.steps)
+    return folder.finish(
+        state, recipe, start, steps=trainer.steps, spent_s=spent_s, probes=(before, final)
+    )
