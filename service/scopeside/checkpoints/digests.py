@@ -40,7 +40,7 @@ def noted(path: Path) -> str | None:
     note = note_beside(path)
     try:
         text = note.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise WeightsError(f"{note} cannot be read: {error.strerror or error}.") from error
