@@ -136,7 +136,7 @@ def test_a_file_that_is_not_there_is_one_sentence_with_url_and_place(server, par
         get(server.url, part)
     assert str(refused.value) == (
         f"{server.url} cannot be fetched, the server answered 404 Not Found:"
-        f" download {server.url} elsewhere and put it at {part.with_name('net.pth')}."
+        f" download it elsewhere and put it at {part.with_name('net.pth')}."
     )
     assert len(server.asked) == 1
 
@@ -194,7 +194,7 @@ def test_offline_is_one_sentence_with_the_url_and_where_to_put_the_file(part):
         get(url.replace("http://", "http://ann:hush@"), part)
     assert str(refused.value) == (
         f"{url} cannot be reached (Connection refused):"
-        f" download {url} elsewhere and put it at {part.with_name('net.pth')}."
+        f" download it elsewhere and put it at {part.with_name('net.pth')}."
     )
 
 

@@ -197,3 +197,10 @@ def test_a_note_that_is_left_alone_is_demanded_of_the_next_download(server, tmp_
     take_note(path, OTHER)
     with pytest.raises(WeightsError, match=note_beside(path).name):
         get(server.url, tmp_path)
+
+
+def test_a_cache_where_nothing_can_be_locked_is_an_output_error(server, tmp_path):
+    path = checkpoint(server.url, cache=tmp_path).path
+    path.with_name(f"{path.name}.lock").mkdir(parents=True)
+    with pytest.raises(OutputError, match="cannot be locked: Is a directory"):
+        get(server.url, tmp_path)

@@ -201,7 +201,7 @@ def test_offline_is_one_sentence_with_url_and_place_and_exit_code_6(cache, capsy
     url = PUBLISHED[0].url
     place = cache / "weights" / url.rpartition("/")[2]
     assert f"{url} cannot be reached by the proxy 127.0.0.1:1 (Connection refused)" in sentence
-    assert sentence.endswith(f"download {url} elsewhere and put it at {place}.")
+    assert sentence.endswith(f"download it elsewhere and put it at {place}.")
 
 
 def test_wrong_words_are_refused_in_a_sentence(cache, capsys):

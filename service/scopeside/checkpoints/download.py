@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse, InvalidURL
+from http.client import HTTPException, HTTPResponse, InvalidURL, responses
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 
@@ -61,12 +61,12 @@ def download(
             return part.finish()
     raise WeightsError(
         f"{origin.shown} broke off {patience.attempts} times ({why}): run the command again to go"
-        f" on after the {part.size} bytes that came, or {by_hand(origin, path)}."
+        f" on after the {part.size} bytes that came, or {_by_hand(path)}."
     )
 
 
-def by_hand(origin: Address, path: Path) -> str:
-    return f"download {origin.shown} elsewhere and put it at {path}"
+def _by_hand(path: Path) -> str:
+    return f"download it elsewhere and put it at {path}"
 
 
 def _ask(
@@ -88,7 +88,7 @@ def _ask(
         way = f" by the proxy {proxy}" if proxy else ""
         raise WeightsError(
             f"{origin.shown} cannot be reached{way} ({_reason(error.reason, patience)}):"
-            f" {by_hand(origin, path)}."
+            f" {_by_hand(path)}."
         ) from error
     except (OSError, HTTPException) as error:
         raise _BrokeOffError(_reason(error, patience)) from error
@@ -149,11 +149,16 @@ def _refused(error: HTTPError, part: PartFile, origin: Address, path: Path) -> N
         part.start_over(None)
         raise _BrokeOffError("the server has another file now") from error
     if error.code in _PASSING:
-        raise _BrokeOffError(f"the server answered {error.code} {error.reason}") from error
+        raise _BrokeOffError(f"the server answered {_status(error.code)}") from error
     raise WeightsError(
-        f"{origin.shown} cannot be fetched, the server answered {error.code} {error.reason}:"
-        f" {by_hand(origin, path)}."
+        f"{origin.shown} cannot be fetched, the server answered {_status(error.code)}:"
+        f" {_by_hand(path)}."
     ) from error
+
+
+def _status(code: int) -> str:
+    """Return the code in words: not the server's own, which may hold anything."""
+    return f"{code} {responses.get(code, '')}".strip()
 
 
 def _reason(error: object, patience: Patience) -> str:

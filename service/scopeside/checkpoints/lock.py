@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from scopeside.errors import OutputError
@@ -26,14 +26,14 @@ def locked(path: Path) -> Iterator[None]:
     import fcntl
 
     at = path.with_name(f"{path.name}.lock")
-    try:
-        file = at.open("ab")
-    except OSError as error:
-        raise OutputError(f"{at} cannot be written: {error.strerror or error}.") from error
-    with file:
+    with ExitStack() as held:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.warning("another process fetches %s: waiting until it is done", path.name)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            file = held.enter_context(at.open("ab"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log.warning("another process fetches %s: waiting until it is done", path.name)
+                fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            raise OutputError(f"{at} cannot be locked: {error.strerror or error}.") from error
         yield
