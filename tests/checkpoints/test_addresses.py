@@ -46,7 +46,9 @@ def test_characters_that_would_change_the_request_are_refused(url):
         address(url)
 
 
-@pytest.mark.parametrize("url", ["http://[::1/net.pth", "http://u:hush@h:port/net.pth"])
+@pytest.mark.parametrize(
+    "url", ["http://[::1/net.pth", "http://u:hush@h:port/net.pth", "http://u:hush/hush@h/net.pth"]
+)
 def test_a_malformed_url_is_refused_in_a_sentence(url):
     with pytest.raises(WeightsError, match="malformed") as refused:
         address(url)

@@ -105,7 +105,7 @@ def test_a_publisher_who_changes_the_file_is_noticed_and_the_pin_accepts_it(serv
     path.unlink()
     server.body = BODY[::-1]
     new = hashlib.sha256(server.body).hexdigest()
-    with pytest.raises(WeightsError, match=r"\.sha256 says \(delete it if you trust the new file"):
+    with pytest.raises(WeightsError, match=r"\.sha256 says \(delete that note only if you trust"):
         get(server.url, tmp_path)
     assert not path.exists()
     assert noted(path) == HASH

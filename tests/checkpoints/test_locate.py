@@ -1,5 +1,6 @@
 """From a name, URL or file to a place on this machine, and the sentence where nothing is there."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_a_file_is_itself(tmp_path):
 
 
 def test_a_name_that_nobody_knows_is_refused_with_the_nearest_one():
-    with pytest.raises(WeightsError, match=r"'micronte' is neither a name \(builtin, micronet, "):
+    with pytest.raises(WeightsError, match=r"'micronte' are neither a name \(builtin, micronet, "):
         located("micronte")
     with pytest.raises(WeightsError, match=r"Did you mean 'micronet'\?"):
         located("micronte")
@@ -114,3 +115,14 @@ def test_a_damaged_note_is_an_error_and_not_the_absence_of_one(tmp_path):
         noted(path)
     with pytest.raises(OutputError, match="cannot be written"):
         take_note(path, ONES)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every folder")
+def test_a_folder_that_one_may_not_look_into_holds_nothing(tmp_path):
+    folder = tmp_path / "weights"
+    put(folder / "resnet50-11ad3fa6.pth")
+    folder.chmod(0)
+    try:
+        assert not checkpoint("imagenet", cache=tmp_path, sha256=ONES).is_here
+    finally:
+        folder.chmod(0o700)

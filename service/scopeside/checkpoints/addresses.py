@@ -48,8 +48,11 @@ def address(url: str) -> Address:
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
-    except ValueError as error:
-        raise WeightsError(f"The URL of the weights is malformed: {error}.") from None
+    except ValueError:
+        # Python's own words may quote a piece of the password.
+        raise WeightsError(
+            "The URL of the weights is malformed; user and password must be percent-encoded."
+        ) from None
     if parts.scheme not in SCHEMES or not host:
         raise WeightsError(
             f"Weights are fetched over http or https only, not from {_shown(parts)};"

@@ -28,7 +28,10 @@ class Checkpoint:
 
     @property
     def is_here(self) -> bool:
-        return self.path.is_file()
+        try:
+            return self.path.is_file()
+        except OSError:  # a folder that this user may not look into
+            return False
 
 
 def located(source: str, *, cache: Path | None = None, sha256: str | None = None) -> Checkpoint:
@@ -94,7 +97,7 @@ def _file(source: str, sha256: str | None) -> Checkpoint:
         near = nearest_name(source)
         hint = f" Did you mean {near!r}?" if near else ""
         raise WeightsError(
-            f"embed.weights = {source!r} is neither a name ({', '.join(names())}) nor a URL nor a"
+            f"Weights {source!r} are neither a name ({', '.join(names())}) nor a URL nor a"
             f" checkpoint file ({', '.join(SUFFIXES)}).{hint}"
         )
     return Checkpoint(
@@ -110,6 +113,6 @@ def _expected(path: Path, sha256: str | None, by_publisher: str) -> tuple[Expect
         expected.append(Expected(digits=by_publisher, said_by="the publisher's file name says"))
     first = noted(path)
     if first is not None:
-        note = f"{note_beside(path)} says (delete it if you trust the new file)"
+        note = f"{note_beside(path)} says (delete that note only if you trust this file)"
         expected.append(Expected(digits=first, said_by=note))
     return tuple(expected)
