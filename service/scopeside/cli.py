@@ -27,6 +27,7 @@ COMMANDS = {
     "watch": "Show a running service's results in the terminal.",
     "doctor": "Say what this machine has, what will be used and what is missing.",
     "config": "Show the effective settings and where each comes from.",
+    "weights": "List, fetch and verify encoder weights.",
     "pretrain": "Train an encoder on simulated micrographs and on your own.",
     "demo": "Run simulator, service and subscriber together and report how well it went.",
 }

@@ -24,6 +24,10 @@ Endpoint = Annotated[
         },
     ),
 ]
+Sha256 = Annotated[
+    str,
+    Field(pattern=r"^[0-9a-fA-F]{64}$", json_schema_extra={"in_words": "64 hexadecimal digits"}),
+]
 Percent = Annotated[float, Field(ge=0.0, le=100.0)]
 
 
@@ -135,7 +139,10 @@ class EmbedSettings(Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """`auto` takes the fastest precision that the device computes natively."""
     weights: str = "builtin"
-    """`builtin`, or a checkpoint file (.safetensors, .pth, .pth.tar)."""
+    """`builtin`; a checkpoint file (.safetensors, .pth, .pth.tar); or `micronet`, `micronet-v1.0`,
+    `imagenet-micronet`, `imagenet` or a URL, after `scopeside weights fetch NAME`."""
+    weights_sha256: Sha256 | None = None
+    """SHA-256 that the weights must have; others are refused."""
     batch: Annotated[int, Field(ge=1, le=4096)] = 25
     """Chips in one encoder call; 25 divides the 225 chips of a 512 x 512 frame: no padding."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
@@ -209,7 +216,7 @@ class ServiceSettings(Section):
     frame_shape: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (512, 512)
     """Frame shape `(ny, nx)` to warm up for; another shape re-plans once when it arrives."""
     cache: Path | None = None
-    """Folder for compiled models; the user's cache folder when absent."""
+    """Folder for compiled models and fetched weights; the user's cache folder when absent."""
 
 
 class LogSettings(Section):

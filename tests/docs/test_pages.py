@@ -6,6 +6,7 @@ import argparse
 import importlib
 import re
 import tomllib
+from collections.abc import Iterator
 
 import pytest
 
@@ -22,6 +23,16 @@ def parser_of(command: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"scopeside {command}", exit_on_error=False)
     importlib.import_module(f"scopeside.commands.{command}").add_arguments(parser)
     return parser
+
+
+def actions_of(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """What a command takes; of one with actions of its own, what all of these take."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for nested in action.choices.values():
+                yield from actions_of(nested)
+        else:
+            yield action
 
 
 @pytest.mark.parametrize(("page", "words"), CALLS, ids=[" ".join(words) for _, words in CALLS])
@@ -44,8 +55,10 @@ def test_the_readme_shows_every_command():
 def test_the_commands_page_has_every_option_of_a_command_and_no_other(command):
     section = sections("docs/commands.md")[command]
     rows = "\n".join(line for line in section.splitlines() if line.startswith("| `"))
-    documented = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", "".join(re.findall("`[^`]+`", rows))))
-    actions = parser_of(command)._actions
+    documented = set(
+        re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", "".join(re.findall("`[^`]+`", rows)))
+    )
+    actions = list(actions_of(parser_of(command)))
     options = {word for action in actions for word in action.option_strings}
     positional = {action.dest for action in actions if not action.option_strings}
 

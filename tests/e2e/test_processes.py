@@ -385,6 +385,11 @@ def test_three_thousand_frames_leave_memory_as_it_was(ipc, log):
         (["ingest.attach=bind", "ingest.endpoint={held}"], 3, "ingest.endpoint {held} cannot be"),
         (["ingest.polciy=latest"], 2, "ingest.policy"),
         (["embed.backend=torch", "embed.weights={folder}/broken.pth"], 6, "broken.pth"),
+        (
+            ["embed.backend=torch", "embed.weights=micronet", "service.cache={folder}"],
+            6,
+            "run `scopeside weights fetch micronet`, or put https://",
+        ),
     ],
 )
 def test_what_keeps_the_service_from_starting_is_one_sentence_and_an_exit_code(

@@ -16,6 +16,7 @@ from scopeside.checks.machine import cache, choice, machine
 from scopeside.checks.packages import packages
 from scopeside.checks.probe import KINDS, probe
 from scopeside.checks.running import running
+from scopeside.checks.weights import weights
 from scopeside.commands.keys import add_key_arguments, client_keys
 from scopeside.settings import Settings
 
@@ -65,6 +66,7 @@ def _survey(settings: Settings) -> Iterator[Finding]:
     yield from machine()
     yield from packages()
     yield from choice(settings)
+    yield weights(settings)
     yield cache(settings)
     yield from endpoints(settings)
 

@@ -15,9 +15,6 @@ from scopeside.pretraining.trainer import State, Step, Trainer
 from scopeside.stages.embed.compact import compacted
 from scopeside.stages.embed.weights import Weights
 
-if TYPE_CHECKING:
-    pass
-
 RESUME_FILE = "resume.pt"
 LOG_FILE = "log.jsonl"
 ENCODER_FILE = "encoder.safetensors"

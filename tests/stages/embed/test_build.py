@@ -77,6 +77,16 @@ def test_unusable_weights_are_refused(tmp_path):
         build_embedder(settings_for(tmp_path, weights=str(tmp_path / "absent.pth")))
 
 
+def test_a_name_is_looked_for_in_the_cache_of_the_settings_and_not_fetched(tmp_path):
+    with pytest.raises(WeightsError, match=rf"at {tmp_path}/weights/.* by hand"):
+        build_embedder(settings_for(tmp_path, weights="micronet"))
+
+
+def test_weights_with_another_hash_than_the_settings_demand_are_refused(tmp_path):
+    with pytest.raises(WeightsError, match=r"not 1{64}, as embed\.weights_sha256"):
+        build_embedder(settings_for(tmp_path, weights_sha256="1" * 64))
+
+
 def test_threads_setting_reaches_torch():
     # In a process of its own: torch's thread count belongs to the whole process.
     code = (

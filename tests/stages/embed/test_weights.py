@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from scopeside.checkpoints.locate import checkpoint
 from scopeside.errors import WeightsError
 from scopeside.stages.embed.weights import MOST_BYTES, checked_state, load_weights, state_sha256
 
@@ -47,6 +48,64 @@ def test_state_nested_beside_other_entries_is_found(tmp_path, weights, key):
     path = tmp_path / "training.pth.tar"
     torch.save({"epoch": 3, "arch": "resnet50", key: checkpoint_of(weights)}, path)
     assert_same_state(load_weights(str(path)), weights)
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize(("classifier", "counters"), [(True, False), (False, True)])
+def test_micronets_suffix_is_read_with_and_without_prefix_classifier_and_counters(
+    tmp_path, weights, prefix, classifier, counters
+):
+    path = tmp_path / "resnet50_pretrained_microscopynet_v1.1.pth.tar"
+    torch.save(
+        checkpoint_of(weights, prefix=prefix, classifier=classifier, counters=counters), path
+    )
+    assert_same_state(load_weights(str(path)), weights)
+
+
+def test_state_nested_twice_with_a_prefix_and_nothing_superfluous_is_found(tmp_path, weights):
+    path = tmp_path / "training.pth.tar"
+    state = checkpoint_of(weights, prefix="module.", classifier=False, counters=False)
+    torch.save({"state_dict": {"model": state}, "epoch": 3}, path)
+    assert_same_state(load_weights(str(path)), weights)
+
+
+def test_a_file_in_the_cache_is_loaded_by_its_name_and_keeps_it(tmp_path, weights):
+    path = checkpoint("micronet-v1.0", cache=tmp_path).path
+    path.parent.mkdir()
+    torch.save(checkpoint_of(weights), path)
+    loaded = load_weights("micronet-v1.0", cache=tmp_path)
+    assert_same_state(loaded, weights)
+    assert loaded.name == "micronet-v1.0"
+    assert loaded.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_name_that_is_not_in_the_cache_is_not_fetched_but_refused(tmp_path):
+    with pytest.raises(WeightsError, match="run `scopeside weights fetch imagenet`"):
+        load_weights("imagenet", cache=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_with_another_hash_is_refused_before_it_is_unpickled(tmp_path):
+    path = tmp_path / "other.pth"
+    path.write_bytes(b"no pickle at all")
+    with pytest.raises(WeightsError, match=r"was refused: its SHA-256 is .* not 1111"):
+        load_weights(str(path), sha256="1" * 64)
+
+
+def test_the_publishers_digits_are_demanded_of_a_file_put_there_by_hand(tmp_path):
+    path = checkpoint("imagenet", cache=tmp_path).path
+    path.parent.mkdir()
+    path.write_bytes(b"something else")
+    with pytest.raises(
+        WeightsError, match=r"not 11ad3fa6\.\.\., as the publisher's file name says"
+    ):
+        load_weights("imagenet", cache=tmp_path)
+
+
+def test_the_built_in_weights_can_be_pinned_too(weights):
+    assert load_weights("builtin", sha256=weights.sha256.upper()).name == weights.name
+    with pytest.raises(WeightsError, match=r"embed\.weights_sha256"):
+        load_weights("builtin", sha256="1" * 64)
 
 
 def test_safetensors_without_counters_or_classifier_is_read(tmp_path, weights):
@@ -120,7 +179,7 @@ def test_file_without_a_state_dict_is_refused(tmp_path, content):
 def test_absent_file_and_unknown_name_are_refused_in_a_sentence(tmp_path):
     with pytest.raises(WeightsError, match=r"absent\.pth cannot be read: No such file"):
         load_weights(str(tmp_path / "absent.pth"))
-    with pytest.raises(WeightsError, match="'resnet51' is neither 'builtin' nor a checkpoint"):
+    with pytest.raises(WeightsError, match=r"'resnet51' are neither a name \(builtin, micronet"):
         load_weights("resnet51")
 
 

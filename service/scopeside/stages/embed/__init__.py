@@ -36,7 +36,11 @@ def build_embedder(settings: Settings) -> Embedder:
     from scopeside.stages.embed.torch_encoder import TorchEncoder
     from scopeside.stages.embed.weights import load_weights
 
-    weights = load_weights(settings.embed.weights)
+    weights = load_weights(
+        settings.embed.weights,
+        cache=settings.service.cache,
+        sha256=settings.embed.weights_sha256,
+    )
     embedder = _of_mode(settings, build_encoder(settings, choice, weights), weights)
     if (choice.backend, choice.device, choice.precision) != ("torch", "cpu", "fp32"):
         yardstick = _of_mode(settings, TorchEncoder(weights), weights)

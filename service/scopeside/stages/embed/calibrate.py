@@ -1,11 +1,11 @@
-"""Calibrates the built-in weights' batch-norm statistics on simulated frames.
+"""Calibrates the seeded weights' batch-norm statistics on simulated frames.
 
     python -m scopeside.stages.embed.calibrate [FILE]
 
 Chips of the irradiated film (several seeds, spacings and doses, crystalline to amorphous) and,
 for breadth, of plain noise, smooth fields and particles pass through the seeded network in
 training mode; each batch norm keeps the average over the batches of the mean and variance that
-it saw. The result is `builtin_bn.safetensors`, which is committed: another machine's floating
+it saw. The result is `seeded_bn.safetensors`, which is committed: another machine's floating
 point may differ in the last bits, so calibrating anew makes new weights with a new SHA-256.
 
 Shapes: N chips of H x W pixels.
@@ -22,8 +22,8 @@ import torch
 from torch import nn
 
 from scopeside.messages import ChipGrid, Float32
-from scopeside.stages.embed.builtin import STATISTICS_FILE, seeded_state
 from scopeside.stages.embed.resnet50 import GreyResNet50, from_state
+from scopeside.stages.embed.seeded import STATISTICS_FILE, seeded_state
 from scopeside.stages.embed.simulated import normalised
 from scopeside.testing.specimen import IrradiatedFilm
 from scopeside_kernels import reference

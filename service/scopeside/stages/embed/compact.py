@@ -43,16 +43,17 @@ def compacted(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], CompactLo
     return compact, CompactLoss(mean=mean, worst=max(lost, default=0.0))
 
 
-def is_compact(tensors: Mapping[str, object]) -> bool:
-    """Whether `tensors`, as read from a file, are in compact form."""
-    return any(name.endswith(SCALE) for name in tensors)
-
-
 def expanded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return compact `tensors` as float32; names without a scale pass as they are."""
+    """Return compact `tensors` as float32; names without a scale pass as they are.
+
+    Raises ValueError for a scale that fits no kernel.
+    """
     state: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if name.endswith(SCALE):
+            kernel = tensors.get(name.removesuffix(SCALE))
+            if kernel is None or kernel.ndim != 4 or tuple(tensor.shape) != (len(kernel),):
+                raise ValueError(f"{name} fits no kernel")
             continue
         scale_O = tensors.get(name + SCALE)
         if scale_O is None:

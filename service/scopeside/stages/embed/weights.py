@@ -8,23 +8,25 @@ import pickle
 import re
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from scopeside.checkpoints.digests import Expected
+from scopeside.checkpoints.fetch import PART
+from scopeside.checkpoints.locate import PINNED, located
+from scopeside.checkpoints.registry import BUILTIN, SHIPPED
 from scopeside.errors import WeightsError
+from scopeside.stages.embed.compact import expanded
 from scopeside.stages.embed.resnet50 import skeleton
-
-BUILTIN = "builtin"
 
 MOST_BYTES = 2 * 2**30
 """A ResNet50 checkpoint is about 100 MB, with an optimiser's state about 300 MB: above this
 the file is something else, and reading it would only fill the memory."""
 
-SUFFIXES = (".safetensors", ".pth", ".pth.tar", ".pt")
 _NESTED = ("state_dict", "model")
 _UNREADABLE = (
     pickle.UnpicklingError,
@@ -55,22 +57,34 @@ class Weights:
     state: Mapping[str, Tensor]
 
 
-def load_weights(source: str) -> Weights:
-    """Return the built-in weights or those of the checkpoint file `source`.
+def load_weights(source: str, *, cache: Path | None = None, sha256: str | None = None) -> Weights:
+    """Return the weights that `source` means: built in, of a name or URL in the cache, of a file.
 
-    Raises WeightsError where the file is absent, unsafe, damaged, or not a ResNet50.
+    `cache` is the cache folder, the user's own when None; `sha256` what the weights must have.
+    Raises WeightsError where the file is absent, another one, unsafe, damaged, or not a ResNet50.
+    Nothing is fetched.
     """
+    if source in SHIPPED:
+        weights = _shipped(source)
+        if sha256 is not None:
+            Expected(digits=sha256, said_by=PINNED).require(weights.sha256, weights.name)
+        return weights
+    found = located(source, cache=cache, sha256=sha256)
+    return read_checkpoint(found.path, name=found.name, expected=found.expected)
+
+
+def _shipped(name: str) -> Weights:
     from scopeside.stages.embed.builtin import builtin_weights
+    from scopeside.stages.embed.seeded import seeded_weights
 
-    return builtin_weights() if source in (BUILTIN, "seeded") else _from_file(Path(source))
+    return builtin_weights() if name == BUILTIN else seeded_weights()
 
 
-def _from_file(path: Path) -> Weights:
-    if not path.name.endswith(SUFFIXES):
-        raise WeightsError(
-            f"embed.weights = {str(path)!r} is neither {BUILTIN!r} nor a checkpoint file"
-            f" ({', '.join(SUFFIXES)})."
-        )
+def read_checkpoint(path: Path, *, name: str, expected: Iterable[Expected] = ()) -> Weights:
+    """Return the weights in the file `path`, which must have the `expected` SHA-256.
+
+    Raises WeightsError where it is absent, another file, unsafe, damaged, or not a ResNet50.
+    """
     try:
         size = path.stat().st_size
         if size > MOST_BYTES:
@@ -84,24 +98,26 @@ def _from_file(path: Path) -> Weights:
         raise WeightsError(
             f"The weights file {path} cannot be read: {error.strerror or error}."
         ) from error
-    tensors = _safetensors(data, path) if path.suffix == ".safetensors" else _pickled(data, path)
-    return Weights(
-        name=path.name,
-        sha256=hashlib.sha256(data).hexdigest(),
-        state=checked_state(tensors, str(path)),
-    )
+    sha256 = hashlib.sha256(data).hexdigest()
+    for one in expected:
+        one.require(sha256, f"The weights file {path}")
+    safe = path.name.removesuffix(PART).endswith(".safetensors")
+    tensors = safetensors_of(data, f"The weights file {path}") if safe else _pickled(data, path)
+    return Weights(name=name, sha256=sha256, state=checked_state(tensors, str(path)))
 
 
-def _safetensors(data: bytes, path: Path) -> Mapping[str, object]:
+def safetensors_of(data: bytes, what: str) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file, made whole where they are stored compactly.
+
+    Raises WeightsError, naming `what`, where the bytes are damaged.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     try:
-        return dict(load(data))
+        return expanded(load(data))
     except (SafetensorError, ValueError, KeyError) as error:
-        raise WeightsError(
-            f"The weights file {path} is damaged or no safetensors file: {error}."
-        ) from error
+        raise WeightsError(f"{what} is damaged or no safetensors file: {error}.") from error
 
 
 def _pickled(data: bytes, path: Path) -> Mapping[str, object]:

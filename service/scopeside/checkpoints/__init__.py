@@ -1,0 +1,1 @@
+"""Encoder checkpoints by name: where they are published, where they are kept, how they come."""
