@@ -26,13 +26,19 @@ def chip_classes(truth_YX: Array, grid: ChipGrid) -> Int64:
 
     A chip of which less than half is scored has no class either.
     """
+    classes, share_CN = chip_shares(truth_YX, grid)
+    scored_N = share_CN.sum(axis=0)
+    share_N = share_CN.max(axis=0) / np.maximum(scored_N, 1e-9)
+    answer_N = classes[share_CN.argmax(axis=0)].astype(np.int64)
+    answer_N[(share_N < PURE) | (scored_N < 0.5)] = MIXED
+    return answer_N
+
+
+def chip_shares(truth_YX: Array, grid: ChipGrid) -> tuple[Array, Array]:
+    """Return the classes and which share of every chip's pixels each covers, `(C, N)`."""
     classes = np.setdiff1d(np.unique(truth_YX), [IGNORED])
     counts_CN = np.stack([_inside(truth_YX == class_, grid) for class_ in classes])
-    scored_N = counts_CN.sum(axis=0)
-    share_N = counts_CN.max(axis=0) / np.maximum(scored_N, 1)
-    answer_N = classes[counts_CN.argmax(axis=0)].astype(np.int64)
-    answer_N[(share_N < PURE) | (scored_N < 0.5 * grid.chip_px**2)] = MIXED
-    return answer_N
+    return classes, counts_CN / grid.chip_px**2
 
 
 def purity(embeddings_ND: Float32, truth_YX: Array, grid: ChipGrid) -> float | None:

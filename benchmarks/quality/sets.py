@@ -19,13 +19,14 @@ import numpy as np
 
 from scopeside.io import open_frames
 from scopeside.messages import Array, ChipGrid, UInt8
-from scopeside.testing.specimen import IrradiatedFilm
+from scopeside.testing.specimen import IrradiatedFilm, SimulatedFrame
 
 ROOT = Path(__file__).resolve().parents[2]
 IGNORED = 255
 """Pixels of the truth that count for nobody."""
 FRAMES = 4
 """Frames of each set: enough to see a difference of a few hundredths in one sitting."""
+FILM_SHAPE = (512, 512)
 INPUT_PX = 64
 """Side to which every chip is resized for the encoder."""
 
@@ -36,11 +37,16 @@ def data_folder() -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Labelled:
-    """One frame and the class of each of its pixels."""
+    """One frame and the class of each of its pixels.
+
+    `expose(dose, seed)` records a simulated scene anew at a share of its dose; None where the
+    frame is all there is of the scene.
+    """
 
     name: str
     image_YX: Array
     truth_YX: UInt8
+    expose: Callable[[float, int], Array] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,15 +154,25 @@ def _halved(values_YX: Array) -> Array:
 
 def _films(seed: int, **harder: float) -> Callable[[int], list[Labelled]]:
     def read(count: int) -> list[Labelled]:
-        found = []
-        for number, progress in enumerate((0.35, 0.5, 0.65, 0.8)[:count]):
-            film = IrradiatedFilm(shape=(512, 512), seed=seed + number, **harder)
-            exposed = film.expose(progress * film.dose_full_e_per_m2, number=0)
-            name = f"film {seed + number} at {progress:g}"
-            found.append(Labelled(name=name, image_YX=exposed.counts_YX, truth_YX=exposed.truth_YX))
-        return found
+        doses = (0.35, 0.5, 0.65, 0.8)[:count]
+        return [_film(seed + n, progress, **harder) for n, progress in enumerate(doses)]
 
     return read
+
+
+def _film(seed: int, progress: float, **harder: float) -> Labelled:
+    def expose(dose: float, number: int) -> SimulatedFrame:
+        counts = IrradiatedFilm.mean_counts * dose
+        film = IrradiatedFilm(shape=FILM_SHAPE, seed=seed, mean_counts=counts, **harder)
+        return film.expose(progress * film.dose_full_e_per_m2, number=number)
+
+    first = expose(1.0, 0)
+    return Labelled(
+        name=f"film {seed} at {progress:g}",
+        image_YX=first.counts_YX,
+        truth_YX=first.truth_YX,
+        expose=lambda dose, number: expose(dose, number).counts_YX,
+    )
 
 
 PROTOCOLS = (

@@ -1,0 +1,163 @@
+"""Methods without an encoder: features of each chip, then k-means; and the bound of all methods.
+
+Every method labels the same chips and is painted by the same votes. Each feature has a few
+variants; the best on a set is taken, which is generous to it. k is the truth's, or it is chosen
+by the silhouette.
+
+Shapes: N chips; F features; Y, X frame pixels; H, W pixels of a chip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quality.purity import chip_shares
+from quality.segmenting import Answer, painted, scored
+from quality.sets import Labelled, Protocol
+from scopeside.messages import Array, ChipGrid, Float32
+from scopeside.stages.embed.simulated import normalised
+
+Features = NDArray[np.float64]
+Feature = Callable[[Float32, ChipGrid], Features]
+
+UNTOLD_K = range(2, 7)
+"""Where k is not told: the k of greatest silhouette."""
+SILHOUETTE_CHIPS = 600
+STARTS = 8
+SEED = 0
+
+
+def mean_brightness(image_YX: Float32, grid: ChipGrid) -> Features:
+    return _windows(image_YX, grid).mean(axis=(2, 3)).reshape(-1, 1)
+
+
+def brightness_and_contrast(image_YX: Float32, grid: ChipGrid) -> Features:
+    windows = _windows(image_YX, grid)
+    pair = (windows.mean(axis=(2, 3)), windows.std(axis=(2, 3)))
+    return _standardised(np.stack([one.ravel() for one in pair], axis=1))
+
+
+def brightness_histogram(image_YX: Float32, grid: ChipGrid) -> Features:
+    """Sixteen levels; square roots, so that distances are Hellinger's."""
+    level_YX = np.minimum((image_YX * 16).astype(np.int64), 15)
+    return _histograms(level_YX, 16, grid)
+
+
+def local_binary_patterns(*radii_px: int) -> Feature:
+    """Return histograms of uniform patterns at each radius (Ojala et al., 2002)."""
+
+    def features(image_YX: Float32, grid: ChipGrid) -> Features:
+        from skimage.feature import local_binary_pattern
+
+        levels_YX = np.asarray(255.0 * image_YX + 0.5).astype(np.uint8)
+        parts = []
+        for radius_px in radii_px:
+            points = 8 * radius_px
+            pattern_YX = local_binary_pattern(levels_YX, points, radius_px, method="uniform")
+            parts.append(_histograms(pattern_YX.astype(np.int64), points + 2, grid))
+        return np.concatenate(parts, axis=1)
+
+    return features
+
+
+def structure_tensor(*sigmas_px: float) -> Feature:
+    """Return mean log eigenvalues and coherence at each scale (Bigun & Granlund, 1987)."""
+
+    def features(image_YX: Float32, grid: ChipGrid) -> Features:
+        from skimage.feature import structure_tensor as tensor
+        from skimage.feature import structure_tensor_eigenvalues
+
+        columns = []
+        for sigma_px in sigmas_px:
+            large_YX, small_YX = structure_tensor_eigenvalues(tensor(image_YX, sigma=sigma_px))
+            coherence_YX = (large_YX - small_YX) / (large_YX + small_YX + 1e-6)
+            for map_YX in (np.log(large_YX + 1e-6), np.log(small_YX + 1e-6), coherence_YX):
+                columns.append(_windows(map_YX, grid).mean(axis=(2, 3)).ravel())
+        return _standardised(np.stack(columns, axis=1))
+
+    return features
+
+
+FEATURES: Mapping[str, Mapping[str, Feature]] = {
+    "raw intensity": {
+        "mean": mean_brightness,
+        "mean and deviation": brightness_and_contrast,
+        "histogram": brightness_histogram,
+    },
+    "local binary patterns": {
+        "radius 1": local_binary_patterns(1),
+        "radii 1, 2": local_binary_patterns(1, 2),
+        "radii 1, 2, 3": local_binary_patterns(1, 2, 3),
+    },
+    "structure tensor": {
+        "sigma 1": structure_tensor(1.0),
+        "sigma 1, 2": structure_tensor(1.0, 2.0),
+        "sigma 1, 2, 4": structure_tensor(1.0, 2.0, 4.0),
+    },
+}
+
+
+def feature_answers(
+    protocol: Protocol, frames: list[Labelled], feature: str, *, told: bool
+) -> dict[str, Answer]:
+    """Return each variant's answer: k-means of the feature, `told` the number of classes or not."""
+    answers = {}
+    for variant, compute in FEATURES[feature].items():
+        labels = []
+        for frame in frames:
+            grid = protocol.grid(frame.image_YX.shape)
+            features_NF = compute(normalised(frame.image_YX), grid)
+            labels_N = k_means(features_NF, protocol.k) if told else k_means_untold(features_NF)
+            labels.append(painted(labels_N, grid))
+        answers[variant] = scored(labels, frames, protocol)
+    return answers
+
+
+def bound(protocol: Protocol, frames: list[Labelled]) -> Answer:
+    """Score chips that carry the class of most of their pixels: no method of chips does better."""
+    labels = []
+    for frame in frames:
+        grid = protocol.grid(frame.image_YX.shape)
+        _, share_CN = chip_shares(frame.truth_YX, grid)
+        labels.append(painted(share_CN.argmax(axis=0), grid))
+    return scored(labels, frames, protocol)
+
+
+def k_means(features_NF: Array, k: int) -> Array:
+    from sklearn.cluster import KMeans
+
+    labels_N: Array = KMeans(k, n_init=STARTS, random_state=SEED).fit_predict(features_NF)
+    return labels_N
+
+
+def k_means_untold(features_NF: Array) -> Array:
+    """Return k-means at the k whose silhouette, on a sample of the chips, is greatest."""
+    from sklearn.metrics import silhouette_score
+
+    def silhouette(labels_N: Array) -> float:
+        if len(np.unique(labels_N)) < 2:
+            return -1.0
+        sample = min(SILHOUETTE_CHIPS, len(labels_N) - 1)
+        return float(silhouette_score(features_NF, labels_N, sample_size=sample, random_state=SEED))
+
+    return max((k_means(features_NF, k) for k in UNTOLD_K), key=silhouette)
+
+
+def _windows(map_YX: Array, grid: ChipGrid) -> Array:
+    """View of the chips as `(R, C, H, W)`; a frame here is never smaller than a chip."""
+    every = np.lib.stride_tricks.sliding_window_view(map_YX, (grid.chip_px, grid.chip_px))
+    return every[np.ix_(grid.y0_R, grid.x0_C)]
+
+
+def _histograms(levels_YX: Array, levels: int, grid: ChipGrid) -> Features:
+    windows = _windows(levels_YX, grid).reshape(grid.chips, -1)
+    cells = windows + levels * np.arange(grid.chips)[:, None]
+    counts_NF = np.bincount(cells.ravel(), minlength=levels * grid.chips)
+    return np.asarray(np.sqrt(counts_NF.reshape(grid.chips, levels) / windows.shape[1]))
+
+
+def _standardised(features_NF: Features) -> Features:
+    return np.asarray((features_NF - features_NF.mean(axis=0)) / (features_NF.std(axis=0) + 1e-9))
