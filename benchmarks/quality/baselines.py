@@ -26,7 +26,7 @@ Feature = Callable[[Float32, ChipGrid], Features]
 UNTOLD_K = range(2, 7)
 """Where k is not told: the k of greatest silhouette."""
 SILHOUETTE_CHIPS = 600
-STARTS = 8
+STARTS = 5
 SEED = 0
 
 
@@ -74,8 +74,8 @@ def structure_tensor(*sigmas_px: float) -> Feature:
         for sigma_px in sigmas_px:
             large_YX, small_YX = structure_tensor_eigenvalues(tensor(image_YX, sigma=sigma_px))
             coherence_YX = (large_YX - small_YX) / (large_YX + small_YX + 1e-6)
-            for map_YX in (np.log(large_YX + 1e-6), np.log(small_YX + 1e-6), coherence_YX):
-                columns.append(_windows(map_YX, grid).mean(axis=(2, 3)).ravel())
+            maps = (np.log(large_YX + 1e-6), np.log(small_YX + 1e-6), coherence_YX)
+            columns += [_windows(one, grid).mean(axis=(2, 3)).ravel() for one in maps]
         return _standardised(np.stack(columns, axis=1))
 
     return features
@@ -101,19 +101,25 @@ FEATURES: Mapping[str, Mapping[str, Feature]] = {
 
 
 def feature_answers(
-    protocol: Protocol, frames: list[Labelled], feature: str, *, told: bool
-) -> dict[str, Answer]:
-    """Return each variant's answer: k-means of the feature, `told` the number of classes or not."""
-    answers = {}
+    protocol: Protocol, frames: list[Labelled], feature: str
+) -> tuple[dict[str, Answer], dict[str, Answer]]:
+    """Return k-means of each variant of a feature: told the number of classes, and not."""
+    told, untold = {}, {}
+    grids = [protocol.grid(frame.image_YX.shape) for frame in frames]
     for variant, compute in FEATURES[feature].items():
-        labels = []
-        for frame in frames:
-            grid = protocol.grid(frame.image_YX.shape)
-            features_NF = compute(normalised(frame.image_YX), grid)
-            labels_N = k_means(features_NF, protocol.k) if told else k_means_untold(features_NF)
-            labels.append(painted(labels_N, grid))
-        answers[variant] = scored(labels, frames, protocol)
-    return answers
+        found = [
+            compute(normalised(frame.image_YX), grid)
+            for frame, grid in zip(frames, grids, strict=True)
+        ]
+        labels = [
+            painted(k_means(one, protocol.k), grid) for one, grid in zip(found, grids, strict=True)
+        ]
+        told[variant] = scored(labels, frames, protocol)
+        labels = [
+            painted(k_means_untold(one), grid) for one, grid in zip(found, grids, strict=True)
+        ]
+        untold[variant] = scored(labels, frames, protocol)
+    return told, untold
 
 
 def bound(protocol: Protocol, frames: list[Labelled]) -> Answer:
@@ -128,8 +134,11 @@ def bound(protocol: Protocol, frames: list[Labelled]) -> Answer:
 
 def k_means(features_NF: Array, k: int) -> Array:
     from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
-    labels_N: Array = KMeans(k, n_init=STARTS, random_state=SEED).fit_predict(features_NF)
+    # So little to do that threads only wait for each other.
+    with threadpool_limits(1):
+        labels_N: Array = KMeans(k, n_init=STARTS, random_state=SEED).fit_predict(features_NF)
     return labels_N
 
 

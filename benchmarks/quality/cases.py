@@ -33,10 +33,14 @@ RESOLUTIONS = (*LADDER, 1.5, 2.0)
 BEYOND_FRAMES = 1
 """Frames of each set in the robustness table, which needs nine embeddings a frame."""
 
-AUTO, FIXED, BEST = "Scopeside, auto", "Scopeside, best fixed resolution", "best setting"
+AUTO, FIXED = "Scopeside, auto", "Scopeside, best fixed resolution"
 PLAIN = "Scopeside, resolution 1"
+TUNED = "Scopeside, tuned"
+"""Any resolution, communities joined or not: what a random encoder needs to do its best."""
 K_MEANS = "k-means of embeddings, true k"
 THRESHOLD = "threshold graph"
+CANDIDATES = (TUNED, THRESHOLD)
+"""Methods with a row for each setting, of which `verdict.chosen` takes the best."""
 BOUND = "truth painted by chips"
 
 
@@ -66,18 +70,17 @@ def labelled(
             "iou_equal": iou_at_equal_clustering(one, protocol, found),
         }
         one.forget()
-        for method, (setting, told, answer) in answers.items():
+        for (method, setting), (told, answer) in answers.items():
             extra = judged if method == AUTO else {}
             rows.append(_row(protocol, method, name, mode, setting, told, answer) | extra)
-        kept = {method: answer for method, (_, _, answer) in answers.items()}
-        _keep(folder, protocol, f"{name} {mode}", kept)
+        _keep(folder, protocol, f"{name} {mode}", {key: each for key, (_, each) in answers.items()})
     return rows
 
 
 def _answers(
     one: Remembering, protocol: Protocol, frames: list[Labelled], *, main: bool, random: bool
-) -> dict[str, tuple[str, bool, Answer]]:
-    """Each method's setting, whether it was told the number of classes, and its answer."""
+) -> dict[tuple[str, str], tuple[str, Answer]]:
+    """By method and setting: what of the truth it was told, and its answer."""
     auto = answered(one, protocol, frames)
     fixed = {
         f"{resolution:g}": answered(one, protocol, frames, f"graph.resolution={resolution}")
@@ -85,10 +88,10 @@ def _answers(
     }
     setting, best = best_of(fixed, "iou_one")
     answers = {
-        AUTO: ("auto", False, auto),
-        FIXED: (setting, False, best),
-        PLAIN: ("1", False, fixed["1"]),
-        K_MEANS: (f"k = {protocol.k}", True, _k_means(one, protocol, frames)),
+        (AUTO, "auto"): ("", auto),
+        (FIXED, setting): ("resolution", best),
+        (PLAIN, "1"): ("", fixed["1"]),
+        (K_MEANS, f"k = {protocol.k}"): ("k", _k_means(one, protocol, frames)),
     }
     if random:
         unjoined = {
@@ -97,11 +100,11 @@ def _answers(
             )
             for resolution in RESOLUTIONS
         }
-        setting, best = best_of({"auto": auto} | fixed | unjoined, "iou_one")
-        answers[BEST] = (setting, False, best)
+        for setting, answer in ({"auto": auto} | fixed | unjoined).items():
+            answers[TUNED, setting] = ("", answer)
     if main:
-        setting, best = best_of(threshold_answers(one, protocol, frames), "iou_one")
-        answers[THRESHOLD] = (setting, False, best)
+        for setting, answer in threshold_answers(one, protocol, frames).items():
+            answers[THRESHOLD, setting] = ("", answer)
     return answers
 
 
@@ -121,15 +124,15 @@ def features(protocols: Iterable[Protocol], folder: Path, *, frames: int) -> lis
         found = protocol.frames(frames)
         if not found:
             continue
-        kept = {BOUND: baselines.bound(protocol, found)}
-        rows.append(_row(protocol, BOUND, "", "", "", True, kept[BOUND]))
+        kept = {(BOUND, ""): baselines.bound(protocol, found)}
+        rows.append(_row(protocol, BOUND, "", "", "", "all", kept[BOUND, ""]))
         for feature in baselines.FEATURES:
-            for told in (True, False):
-                tried = baselines.feature_answers(protocol, found, feature, told=told)
+            both = baselines.feature_answers(protocol, found, feature)
+            for told, tried in zip(("k", ""), both, strict=True):
                 setting, best = best_of(tried, "iou_many")
                 method = f"k-means of {feature}{', true k' if told else ''}"
                 rows.append(_row(protocol, method, "", "", setting, told, best))
-                kept[method] = best
+                kept[method, setting] = best
         _keep(folder, protocol, "features", kept)
     return rows
 
@@ -177,7 +180,7 @@ def _row(
     weights: str,
     mode: str,
     setting: str,
-    told: bool,  # noqa: FBT001
+    told: str,
     answer: Answer,
 ) -> Row:
     scores = {name: significant(value) for name, value in asdict(answer.scores).items()}
@@ -185,12 +188,19 @@ def _row(
     return head | {"setting": setting, "told": told} | scores
 
 
-def _keep(folder: Path, protocol: Protocol, case: str, answers: Mapping[str, Answer]) -> None:
+def maps_file(folder: Path, protocol: Protocol, case: str) -> Path:
+    """Where a case's label maps of a set are: arrays named `METHOD|SETTING|FRAME`."""
+    return folder / "maps" / protocol.name / f"{case.replace('/', '_')}.npz"
+
+
+def _keep(
+    folder: Path, protocol: Protocol, case: str, answers: Mapping[tuple[str, str], Answer]
+) -> None:
     arrays = {
-        f"{method}|{number}": labels_YX
-        for method, answer in answers.items()
+        f"{method}|{setting}|{number}": labels_YX
+        for (method, setting), answer in answers.items()
         for number, labels_YX in enumerate(answer.labels)
     }
-    path = folder / "maps" / protocol.name / f"{case.replace('/', '_')}.npz"
+    path = maps_file(folder, protocol, case)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, allow_pickle=False, **arrays)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from harness import Row
-from quality.cases import AUTO
+from quality.cases import AUTO, maps_file
 from quality.scores import score
 from quality.sets import IGNORED, Labelled, Protocol
 from quality.verdict import untold
@@ -42,8 +42,8 @@ def draw(
         return
     best = max(baselines, key=lambda row: float(row["iou_one"]))
     case = f"{best['weights']} {best['mode']}" if best["weights"] else "features"
-    ours = _maps(folder, protocol, f"{weights} {mode}", AUTO)
-    theirs = _maps(folder, protocol, case, str(best["method"]))
+    ours = _maps(folder, protocol, f"{weights} {mode}", f"{AUTO}|auto")
+    theirs = _maps(folder, protocol, case, f"{best['method']}|{best['setting']}")
     tiles = []
     for frame, mine_YX, other_YX in zip(protocol.frames(frames), ours, theirs, strict=True):
         pictures = [
@@ -77,8 +77,7 @@ def draw(
 
 
 def _maps(folder: Path, protocol: Protocol, case: str, method: str) -> list[Array]:
-    path = folder / "maps" / protocol.name / f"{case.replace('/', '_')}.npz"
-    with np.load(path) as found:
+    with np.load(maps_file(folder, protocol, case)) as found:
         keys = [key for key in found.files if key.rpartition("|")[0] == method]
         return [found[key] for key in sorted(keys, key=lambda key: int(key.rpartition("|")[2]))]
 

@@ -1,9 +1,9 @@
 """What the exposure does to the label map of a scene that is the same.
 
 A scene is exposed at `MEAN_COUNTS` electrons a pixel with shot noise (a recorded frame stands for
-its scene, the noise it holds already included); then anew at the same and at lower doses, and the first exposure
-is changed as a detector, an operator or a scan rotation would. Agreement is the adjusted Rand
-index of the two label maps, each made as the first frame of a series.
+its scene, the noise it holds already included); then anew at the same and at lower doses, and the
+first exposure is changed as a detector, an operator or a scan rotation would. Agreement is the
+adjusted Rand index of the two label maps, each made as the first frame of a series.
 
 Shapes: Y, X frame pixels.
 """

@@ -198,9 +198,10 @@ PROTOCOLS = (
     ),
     Protocol(
         name="nasa_superalloy_sem",
-        chip_px=32,
+        chip_px=24,
         classes=("matrix", "secondary precipitate"),
-        why="Tertiary precipitates are specks of a few pixels within the matrix: they count to it.",
+        why="Tertiary precipitates are specks of a few pixels within the matrix: they count to it."
+        " The channels between secondary ones are 10 to 30 px wide, so chips are small.",
         read=_reader("nasa_superalloy_sem", {0: 0, 1: 1, 2: 0}),
     ),
     Protocol(
@@ -232,15 +233,16 @@ PROTOCOLS = (
     ),
     Protocol(
         name="simulated film",
-        chip_px=64,
+        chip_px=48,
         classes=("crystalline", "amorphous"),
-        why="Exact truth; films that no constant of the service was chosen on.",
+        why="Exact truth; films that no constant of the service was chosen on. Six periods of the"
+        " lattice a chip: 64-px chips could not follow the front within 0.96.",
         read=_films(20),
         real=False,
     ),
     Protocol(
         name="simulated film, harder",
-        chip_px=64,
+        chip_px=48,
         classes=("crystalline", "amorphous"),
         why="The lattice bends and strains: the crystal varies as much as the phases differ.",
         read=_films(

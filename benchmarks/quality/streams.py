@@ -5,6 +5,7 @@ Shapes: T frames; Y, X frame pixels.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -120,7 +121,7 @@ def stability(maps: list[Array]) -> Row:
     whatever its id) wears the id it wore. `same_id` is the share of pixels that keep theirs,
     `ari` the agreement of the partitions, which no id enters.
     """
-    pairs = list(zip(maps[:-1], maps[1:], strict=True))
+    pairs = list(itertools.pairwise(maps))
     return {
         "ids_constant": float(np.mean([ids_kept(*pair) for pair in pairs])),
         "same_id": float(np.mean([(before == after).mean() for before, after in pairs])),

@@ -2,8 +2,8 @@
 
 Louvain at resolution 1, nothing joined by distance. Two things are kinder to it than the
 published code: chips overlap and vote, and communities of fewer than three chips join their
-neighbour, where that code leaves them unlabelled. The cutoff is the best of a ladder by the
-mean one-to-one score over the set, which a user without truth could not choose.
+neighbour, where that code leaves them unlabelled. Of the cutoffs of two ladders the best for all
+sets is taken, and, told by the truth, the best for each.
 """
 
 from __future__ import annotations
