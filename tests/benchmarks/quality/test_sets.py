@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quality.sets import IGNORED, PROTOCOLS, data_folder, recoded
+from quality.sets import IGNORED, PROTOCOLS, ROOT, data_folder, recoded
 
 REAL = [one for one in PROTOCOLS if one.real]
 
@@ -53,3 +53,9 @@ def test_simulated_scenes_can_be_recorded_anew():
     assert np.array_equal(frame.expose(1.0, 0), frame.image_YX)
     assert not np.array_equal(frame.expose(1.0, 1), frame.image_YX)
     assert frame.expose(0.25, 0).mean() == pytest.approx(frame.image_YX.mean() / 4, rel=0.01)
+
+
+def test_the_page_says_how_each_set_is_scored():
+    page = (ROOT / "docs" / "quality.md").read_text("utf-8")
+    for one in PROTOCOLS:
+        assert f"| {one.name} | {one.chip_px} | {', '.join(one.classes)} |" in page
