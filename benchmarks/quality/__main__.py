@@ -50,8 +50,8 @@ def one_case(arguments: argparse.Namespace) -> list[Row]:
     return cases.recorded(weights, mode, most=QUICK_STREAM_FRAMES if arguments.quick else None)
 
 
-def measure(arguments: argparse.Namespace, folder: Path, report: Report) -> list[Row]:
-    """Run every case, fill the report, and return the rows of the labelled sets."""
+def measure(arguments: argparse.Namespace, folder: Path, report: Report) -> tuple[list[Row], str]:
+    """Run every case and fill the report; return the labelled sets' rows and the main encoder."""
     options = ["--quick"] * arguments.quick + [f"--sets={arguments.sets}"] * bool(arguments.sets)
 
     def case(kind: str, name: str, mode: str, *more: str) -> list[Row]:
@@ -94,7 +94,7 @@ def measure(arguments: argparse.Namespace, folder: Path, report: Report) -> list
         verdict.judge_labelled(report, rows, main, mode)
         verdict.judge_exposures(report, exposures, main, mode)
         verdict.judge_streams(report, streams, main, mode)
-    return rows
+    return rows, main
 
 
 def _sources(names: list[str], folder: Path, report: Report) -> dict[str, str]:
@@ -149,12 +149,11 @@ def _within(folder: Path, arguments: argparse.Namespace) -> None:
         question="How right are the label maps of real micrographs?",
         how=HOW,
     )
-    rows = measure(arguments, folder, report)
+    rows, main = measure(arguments, folder, report)
     if arguments.pictures:
         from quality.pictures import draw
 
         frames = 1 if arguments.quick else FRAMES
-        main = Path(arguments.weights.split(",")[0]).name
         for protocol in _protocols(arguments):
             draw(
                 folder,

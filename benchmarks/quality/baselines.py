@@ -21,7 +21,8 @@ from scopeside.messages import Array, ChipGrid, Float32
 from scopeside.stages.embed.simulated import normalised
 
 Features = NDArray[np.float64]
-Feature = Callable[[Float32, ChipGrid], Features]
+Feature = Callable[[Float32, ChipGrid], Mapping[str, Features]]
+"""From a normalised frame and its chips to the features of every variant."""
 
 UNTOLD_K = range(2, 7)
 """Where k is not told: the k of greatest silhouette."""
@@ -30,73 +31,59 @@ STARTS = 5
 SEED = 0
 
 
-def mean_brightness(image_YX: Float32, grid: ChipGrid) -> Features:
-    return _windows(image_YX, grid).mean(axis=(2, 3)).reshape(-1, 1)
-
-
-def brightness_and_contrast(image_YX: Float32, grid: ChipGrid) -> Features:
+def raw_intensity(image_YX: Float32, grid: ChipGrid) -> Mapping[str, Features]:
+    """Mean; mean and deviation; histogram of sixteen levels."""
     windows = _windows(image_YX, grid)
-    pair = (windows.mean(axis=(2, 3)), windows.std(axis=(2, 3)))
-    return _standardised(np.stack([one.ravel() for one in pair], axis=1))
-
-
-def brightness_histogram(image_YX: Float32, grid: ChipGrid) -> Features:
-    """Sixteen levels; square roots, so that distances are Hellinger's."""
+    mean_N = windows.mean(axis=(2, 3)).ravel()
+    deviation_N = windows.std(axis=(2, 3)).ravel()
     level_YX = np.minimum((image_YX * 16).astype(np.int64), 15)
-    return _histograms(level_YX, 16, grid)
+    return {
+        "mean": mean_N[:, None],
+        "mean and deviation": _standardised(np.stack([mean_N, deviation_N], axis=1)),
+        "histogram": _histograms(level_YX, 16, grid),
+    }
 
 
-def local_binary_patterns(*radii_px: int) -> Feature:
-    """Return histograms of uniform patterns at each radius (Ojala et al., 2002)."""
+def local_binary_patterns(image_YX: Float32, grid: ChipGrid) -> Mapping[str, Features]:
+    """Histograms of uniform patterns at one to three radii (Ojala et al., 2002)."""
+    from skimage.feature import local_binary_pattern
 
-    def features(image_YX: Float32, grid: ChipGrid) -> Features:
-        from skimage.feature import local_binary_pattern
-
-        levels_YX = np.asarray(255.0 * image_YX + 0.5).astype(np.uint8)
-        parts = []
-        for radius_px in radii_px:
-            points = 8 * radius_px
-            pattern_YX = local_binary_pattern(levels_YX, points, radius_px, method="uniform")
-            parts.append(_histograms(pattern_YX.astype(np.int64), points + 2, grid))
-        return np.concatenate(parts, axis=1)
-
-    return features
-
-
-def structure_tensor(*sigmas_px: float) -> Feature:
-    """Return mean log eigenvalues and coherence at each scale (Bigun & Granlund, 1987)."""
-
-    def features(image_YX: Float32, grid: ChipGrid) -> Features:
-        from skimage.feature import structure_tensor as tensor
-        from skimage.feature import structure_tensor_eigenvalues
-
-        columns = []
-        for sigma_px in sigmas_px:
-            large_YX, small_YX = structure_tensor_eigenvalues(tensor(image_YX, sigma=sigma_px))
-            coherence_YX = (large_YX - small_YX) / (large_YX + small_YX + 1e-6)
-            maps = (np.log(large_YX + 1e-6), np.log(small_YX + 1e-6), coherence_YX)
-            columns += [_windows(one, grid).mean(axis=(2, 3)).ravel() for one in maps]
-        return _standardised(np.stack(columns, axis=1))
-
-    return features
+    levels_YX = np.asarray(255.0 * image_YX + 0.5).astype(np.uint8)
+    parts = []
+    for radius_px in (1, 2, 3):
+        points = 8 * radius_px
+        pattern_YX = local_binary_pattern(levels_YX, points, radius_px, method="uniform")
+        parts.append(_histograms(pattern_YX.astype(np.int64), points + 2, grid))
+    return {
+        "radius 1": parts[0],
+        "radii 1, 2": np.concatenate(parts[:2], axis=1),
+        "radii 1, 2, 3": np.concatenate(parts, axis=1),
+    }
 
 
-FEATURES: Mapping[str, Mapping[str, Feature]] = {
-    "raw intensity": {
-        "mean": mean_brightness,
-        "mean and deviation": brightness_and_contrast,
-        "histogram": brightness_histogram,
-    },
-    "local binary patterns": {
-        "radius 1": local_binary_patterns(1),
-        "radii 1, 2": local_binary_patterns(1, 2),
-        "radii 1, 2, 3": local_binary_patterns(1, 2, 3),
-    },
-    "structure tensor": {
-        "sigma 1": structure_tensor(1.0),
-        "sigma 1, 2": structure_tensor(1.0, 2.0),
-        "sigma 1, 2, 4": structure_tensor(1.0, 2.0, 4.0),
-    },
+def structure_tensors(image_YX: Float32, grid: ChipGrid) -> Mapping[str, Features]:
+    """Mean log eigenvalues and coherence at one to three scales (Bigun & Granlund, 1987)."""
+    from skimage.feature import structure_tensor, structure_tensor_eigenvalues
+
+    columns = []
+    for sigma_px in (1.0, 2.0, 4.0):
+        tensor = structure_tensor(image_YX, sigma=sigma_px)
+        large_YX, small_YX = structure_tensor_eigenvalues(tensor)
+        coherence_YX = (large_YX - small_YX) / (large_YX + small_YX + 1e-6)
+        maps = (np.log(large_YX + 1e-6), np.log(small_YX + 1e-6), coherence_YX)
+        columns += [_windows(one, grid).mean(axis=(2, 3)).ravel() for one in maps]
+    all_NF = _standardised(np.stack(columns, axis=1))
+    return {
+        "sigma 1": all_NF[:, :3],
+        "sigma 1, 2": all_NF[:, :6],
+        "sigma 1, 2, 4": all_NF,
+    }
+
+
+FEATURES: Mapping[str, Feature] = {
+    "raw intensity": raw_intensity,
+    "local binary patterns": local_binary_patterns,
+    "structure tensor": structure_tensors,
 }
 
 
@@ -104,22 +91,26 @@ def feature_answers(
     protocol: Protocol, frames: list[Labelled], feature: str
 ) -> tuple[dict[str, Answer], dict[str, Answer]]:
     """Return k-means of each variant of a feature: told the number of classes, and not."""
-    told, untold = {}, {}
     grids = [protocol.grid(frame.image_YX.shape) for frame in frames]
-    for variant, compute in FEATURES[feature].items():
-        found = [
-            compute(normalised(frame.image_YX), grid)
-            for frame, grid in zip(frames, grids, strict=True)
-        ]
-        labels = [
-            painted(k_means(one, protocol.k), grid) for one, grid in zip(found, grids, strict=True)
-        ]
-        told[variant] = scored(labels, frames, protocol)
-        labels = [
-            painted(k_means_untold(one), grid) for one, grid in zip(found, grids, strict=True)
-        ]
-        untold[variant] = scored(labels, frames, protocol)
-    return told, untold
+    found = [
+        FEATURES[feature](normalised(frame.image_YX), grid)
+        for frame, grid in zip(frames, grids, strict=True)
+    ]
+
+    def answers(cluster: Callable[[Features], Array]) -> dict[str, Answer]:
+        return {
+            variant: scored(
+                [
+                    painted(cluster(one[variant]), grid)
+                    for one, grid in zip(found, grids, strict=True)
+                ],
+                frames,
+                protocol,
+            )
+            for variant in found[0]
+        }
+
+    return answers(lambda features_NF: k_means(features_NF, protocol.k)), answers(k_means_untold)
 
 
 def bound(protocol: Protocol, frames: list[Labelled]) -> Answer:
