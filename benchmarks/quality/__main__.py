@@ -21,14 +21,14 @@ sys.path.insert(0, str(HERE.parent))
 
 from harness import Report, Row, in_fresh_process, quick_parser, say  # noqa: E402
 from quality import cases, verdict  # noqa: E402
-from quality.encoders import RANDOM, resolved  # noqa: E402
+from quality.encoders import resolved  # noqa: E402
 from quality.probe import probe  # noqa: E402
 from quality.sets import FRAMES, PROTOCOLS, Protocol, data_folder  # noqa: E402
 from scopeside.errors import FatalError, WeightsError  # noqa: E402
 from table import table  # noqa: E402
 
 MODES = ("chips", "shared")
-WEIGHTS = "builtin,seeded,random:0,random:1"
+WEIGHTS = "builtin,seeded,random"
 QUICK_STREAM_FRAMES = 4
 KINDS = ("labelled", "features", "exposures", "streams")
 
@@ -65,11 +65,11 @@ def measure(arguments: argparse.Namespace, folder: Path, report: Report) -> tupl
 
     sources = _sources(arguments.weights.split(","), folder, report)
     main = next(iter(sources))
-    # Modes of the first encoder; the others are compared with it as the service ships.
+    # Both modes of the first encoder; the others are compared with it in the exact one.
     modes = MODES[:1] if arguments.quick else MODES
     rows = case("features", "", "")
     for name in sources:
-        for mode in modes if name == main or not name.startswith(RANDOM) else MODES[:1]:
+        for mode in modes if name == main else MODES[:1]:
             first = name == main and mode == MODES[0]
             rows += case("labelled", name, mode, *["--main"] * first)
     exposures, streams = [], []
