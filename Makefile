@@ -12,10 +12,10 @@ PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 SRC       := service kernels tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-gpu check fmt bench bench-gpu clean
+.PHONY: help demo test test-gpu check fmt bench bench-gpu bench-quality clean
 
 help:  ## Show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.engine  ## Set up, then run simulator, service and subscriber (INPUT=FILE replays a recording)
 	@$(BIN)/python -m scopeside demo $(if $(INPUT),"$(INPUT)") --out out/demo
@@ -43,6 +43,10 @@ bench-gpu: $(VENV)/.tests .gpu  ## Check and time the kernels on this GPU, refre
 	@$(BIN)/python benchmarks/gpu_kernels.py
 	@$(BIN)/python benchmarks/table.py
 
+bench-quality: $(VENV)/.bench  ## Score the label maps against truth and baselines (about twenty minutes; SCOPESIDE_DATA)
+	@$(BIN)/python benchmarks/quality --pictures out/quality
+	@$(BIN)/python benchmarks/table.py
+
 clean:  ## Remove the environment and everything generated
 	rm -rf $(VENV) out build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
@@ -66,4 +70,9 @@ $(VENV)/.engine: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.tests: $(VENV)/.engine
 	@echo "setup: installing test tools"
 	@$(PIP) install -c constraints.txt -e '.[cpu,test,dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.tests
+	@echo "setup: installing the baselines"
+	@$(PIP) install -c constraints.txt -e '.[cpu,bench]'
 	@touch $@

@@ -87,6 +87,10 @@ class Report:
         RESULTS.mkdir(parents=True, exist_ok=True)
         path = RESULTS / f"{self.name}.json"
         path.write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        self.say_aims()
+
+    def say_aims(self) -> None:
+        """Print every aim with what was measured."""
         for aim in self.aims:
             say(f"{'met   ' if aim.met else 'MISSED'} {described(asdict(aim))}")
 

@@ -20,7 +20,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
-ORDER = ("service_overhead", "ingest", "stages", "against_reference", "irradiation")
+ORDER = ("service_overhead", "ingest", "stages", "against_reference", "irradiation", "quality")
 """What comes first; other results follow by name."""
 
 HEAD = """\
