@@ -70,8 +70,9 @@ with batch-norm statistics averaged anew.
 |---|---|
 {rows}
 
-The probe is the share of a chip's eight nearest chips that are of its material, before and after,
-on {SPECIMENS} simulated frames that were not trained on.
+The probe is how often a chip is more like one of its own material than like one of another, before
+and after, on {SPECIMENS} simulated frames that were not trained on; some of them show their
+materials hardly apart.
 
 The compact file rounds kernels to int8 by output channel: {loss.mean:.2%} of a kernel's norm is
 lost in the mean, {loss.worst:.2%} at worst.

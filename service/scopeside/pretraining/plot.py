@@ -37,7 +37,7 @@ def training_plot(entries: Sequence[Mapping[str, Any]]) -> Figure:
         purity = [e[f"probe_{mode}"] for e in entries if f"probe_{mode}" in e]
         probes.plot(at, purity, "o-", color=colour, label=mode, markersize=4)
     losses.set_ylabel(f"error of cosines (mean of {SMOOTHED})")
-    probes.set_ylabel("neighbours of the same material")
+    probes.set_ylabel("likeness to the own material")
     probes.set_xlabel("step")
     for axes in (losses, probes):
         axes.grid(alpha=0.3)

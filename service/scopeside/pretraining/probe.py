@@ -1,4 +1,4 @@
-"""How good an encoder is on specimens it has not seen: are a chip's neighbours of its material?
+"""How good an encoder is on specimens it has not seen: is a chip most like its own material?
 
 Shapes: as in `batches`; P chips of a specimen, D features.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scopeside.messages import Float32
+from scopeside.messages import Float32, Int64
 from scopeside.pretraining.batches import CHIP_PX, STRIDE_PX
 from scopeside.pretraining.belonging import material_shares
 from scopeside.pretraining.specimens import MOST_MATERIALS, any_specimen, exposed
@@ -20,9 +20,8 @@ from scopeside.stages.embed.resnet50 import GreyResNet50, from_state
 from scopeside.stages.embed.shared import pool_windows, window_weights
 from scopeside_kernels import reference
 
-SPECIMENS = 12
+SPECIMENS = 24
 FRAME_PX = 256
-NEIGHBOURS = 8
 PURE = 0.85
 """A chip counts where one material covers this much of it."""
 SEED = 20_000_033
@@ -31,7 +30,11 @@ SEED = 20_000_033
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Mean share of neighbours of a chip's own material, each material counted alike."""
+    """How often a chip is more like one of its material than like one of another.
+
+    Over all such pairs of pairs of a frame, each material counted alike: 1 tells all materials
+    apart, 0.5 is chance. Materials that no dose of the frame shows apart keep it below 1.
+    """
 
     chips: float
     shared: float
@@ -43,7 +46,7 @@ class ProbeFrame:
 
     image_YX: Float32
     chips_NHW: Float32
-    main_N: np.ndarray
+    main_N: Int64
     columns: int
 
 
@@ -75,24 +78,27 @@ def probe_frames() -> list[ProbeFrame]:
     return frames
 
 
-def neighbour_purity(embeddings_ND: Float32, main_N: np.ndarray, columns: int) -> float:
-    """Return the mean share of a chip's nearest chips that are of its material.
+def likeness(embeddings_ND: Float32, main_N: Int64, columns: int) -> float:
+    """Return how often a chip's centred cosine is greater to its own material than to another.
 
-    Nearest by centred cosine among chips of one material that do not overlap it.
+    Chips that overlap and chips of several materials (`main_N` below 0) are not compared.
     """
     unit_ND = reference.unit_rows(embeddings_ND, centred=True)
     cosine_NN = unit_ND @ unit_ND.T
     row_N, column_N = np.divmod(np.arange(len(unit_ND)), columns)
     reach = CHIP_PX // STRIDE_PX
-    overlap_NN = (np.abs(row_N[:, None] - row_N) < reach) & (
-        np.abs(column_N[:, None] - column_N) < reach
+    apart_NN = (np.abs(row_N[:, None] - row_N) >= reach) | (
+        np.abs(column_N[:, None] - column_N) >= reach
     )
-    cosine_NN[overlap_NN] = -np.inf
-    cosine_NN[:, main_N < 0] = -np.inf
-    nearest_NK = np.argsort(-cosine_NN, axis=1, kind="stable")[:, :NEIGHBOURS]
-    same_N = (main_N[nearest_NK] == main_N[:, None]).mean(axis=1)
-    materials = np.unique(main_N[main_N >= 0])
-    return float(np.mean([same_N[main_N == material].mean() for material in materials]))
+    apart_NN &= main_N >= 0
+    scores: dict[int, list[float]] = {}
+    for chip in np.flatnonzero(main_N >= 0):
+        own_N = apart_NN[chip] & (main_N == main_N[chip])
+        other_N = apart_NN[chip] & (main_N != main_N[chip])
+        if own_N.any() and other_N.any():
+            more_like = cosine_NN[chip, own_N][:, None] > cosine_NN[chip, other_N]
+            scores.setdefault(int(main_N[chip]), []).append(float(more_like.mean()))
+    return float(np.mean([np.mean(of_one) for of_one in scores.values()]))
 
 
 def probed(state: Mapping[str, Tensor], frames: list[ProbeFrame], *, device: str) -> Probe:
@@ -114,7 +120,7 @@ def probed(state: Mapping[str, Tensor], frames: list[ProbeFrame], *, device: str
         chips_ND = chips.float().mean(dim=(1, 2)).cpu().numpy()
         shared_ND = pool_windows(whole.float()[0].cpu().numpy(), windows, windows)
         scores.append(
-            [neighbour_purity(e_ND, frame.main_N, frame.columns) for e_ND in (chips_ND, shared_ND)]
+            [likeness(e_ND, frame.main_N, frame.columns) for e_ND in (chips_ND, shared_ND)]
         )
     chips_mean, shared_mean = np.mean(scores, axis=0)
     return Probe(chips=float(chips_mean), shared=float(shared_mean))
