@@ -24,7 +24,7 @@ from quality import cases, verdict  # noqa: E402
 from quality.encoders import resolved  # noqa: E402
 from quality.probe import probe  # noqa: E402
 from quality.sets import FRAMES, PROTOCOLS, Protocol, data_folder  # noqa: E402
-from scopeside.errors import FatalError, WeightsError  # noqa: E402
+from scopeside.errors import FatalError  # noqa: E402
 from table import table  # noqa: E402
 
 MODES = ("chips", "shared")
@@ -63,7 +63,7 @@ def measure(arguments: argparse.Namespace, folder: Path, report: Report) -> tupl
         found: list[Row] = in_fresh_process(str(HERE), *one, *options, *more)
         return found
 
-    sources = _sources(arguments.weights.split(","), folder, report)
+    sources = _sources(arguments.weights.split(","), folder)
     main = next(iter(sources))
     # Both modes of the first encoder; the others are compared with it in the exact one.
     modes = MODES[:1] if arguments.quick else MODES
@@ -100,24 +100,14 @@ def measure(arguments: argparse.Namespace, folder: Path, report: Report) -> tupl
     return rows, main
 
 
-def _sources(names: list[str], folder: Path, report: Report) -> dict[str, str]:
-    """Return what the service takes by each encoder's name, the first of them foremost.
-
-    A name that the service does not know is left out and said so; a missing file is an error.
-    """
+def _sources(names: list[str], folder: Path) -> dict[str, str]:
+    """Return what the service takes by each encoder's name, the first of them foremost."""
     from scopeside.stages.embed.weights import load_weights
 
     found = {}
     for name in names:
         source = resolved(name, folder)
-        try:
-            load_weights(source)
-        except WeightsError as error:
-            if name != "seeded":
-                raise
-            say(f"left out: {error}")
-            report.notes.append(f"No encoder has the name {name}: it is left out.")
-            continue
+        load_weights(source)  # a missing file is told before an hour of work
         found[Path(name).name] = source
     return found
 

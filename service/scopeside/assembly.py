@@ -51,7 +51,7 @@ def assemble(configuration: Configuration, embedder: Embedder | None = None) -> 
         ),
         embedder=embedder,
         finder=CommunityFinder(clusterer, settings),
-        tracker=IdentityTracker(settings.identity),
+        tracker=IdentityTracker(merge_distance=settings.merge_distance),
         mapper=LabelMapper(),
     )
 

@@ -139,8 +139,9 @@ class EmbedSettings(Section):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """`auto` takes the fastest precision that the device computes natively."""
     weights: str = "builtin"
-    """`builtin`; a checkpoint file (.safetensors, .pth, .pth.tar); or `micronet`, `micronet-v1.0`,
-    `imagenet-micronet`, `imagenet` or a URL, after `scopeside weights fetch NAME`."""
+    """`builtin`; `seeded`, the same before training; a checkpoint file (.safetensors, .pth,
+    .pth.tar); or `micronet`, `micronet-v1.0`, `imagenet-micronet`, `imagenet` or a URL, after
+    `scopeside weights fetch NAME`."""
     weights_sha256: Sha256 | None = None
     """SHA-256 that the weights must have; others are refused."""
     batch: Annotated[int, Field(ge=1, le=4096)] = 25
@@ -177,10 +178,11 @@ class CommunitySettings(Section):
 class IdentitySettings(Section):
     scope: Literal["series", "session"] = "series"
     """Whether ids begin anew with each series or live as long as the service."""
-    merge_distance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.65
+    merge_distance: Annotated[float, Field(ge=0.0, le=10.0)] | Literal["auto"] = "auto"
     """A community whose mean embedding lies closer to an identity's than this, in units of the
     spread, shares its id, and communities of one frame that lie within 0.7 of it are joined; 0
-    publishes every community as Louvain found it."""
+    publishes every community as Louvain found it; `auto` takes what suits the weights: 2.0 for
+    those built in, 0.65 for any other."""
 
 
 class PublishSettings(Section):
@@ -226,6 +228,13 @@ class LogSettings(Section):
     """`text` is key=value."""
 
 
+MERGE_DISTANCES = {"builtin": 2.0}
+"""What `identity.merge_distance = auto` means for weights that were measured: the encoder decides
+how many spreads apart materials lie."""
+OTHER_MERGE_DISTANCE = 0.65
+"""Measured on the seeded weights, where materials of real micrographs lie closest together."""
+
+
 class Settings(Section):
     """The whole configuration of one service."""
 
@@ -244,3 +253,11 @@ class Settings(Section):
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()
+
+    @property
+    def merge_distance(self) -> float:
+        """`identity.merge_distance` as a number, in units of the communities' spread."""
+        given = self.identity.merge_distance
+        if given == "auto":
+            return MERGE_DISTANCES.get(self.embed.weights, OTHER_MERGE_DISTANCE)
+        return given

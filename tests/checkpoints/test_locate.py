@@ -71,7 +71,9 @@ def test_a_file_is_itself(tmp_path):
 
 
 def test_a_name_that_nobody_knows_is_refused_with_the_nearest_one():
-    with pytest.raises(WeightsError, match=r"'micronte' are neither a name \(builtin, micronet, "):
+    with pytest.raises(
+        WeightsError, match=r"'micronte' are neither a name \(builtin, seeded, micronet, "
+    ):
         located("micronte")
     with pytest.raises(WeightsError, match=r"Did you mean 'micronet'\?"):
         located("micronte")

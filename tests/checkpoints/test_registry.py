@@ -10,7 +10,14 @@ from scopeside.checkpoints.registry import PUBLISHED, SHIPPED, names, nearest_na
 
 
 def test_the_names_are_those_of_the_documentation():
-    assert names() == ("builtin", "micronet", "micronet-v1.0", "imagenet-micronet", "imagenet")
+    assert names() == (
+        "builtin",
+        "seeded",
+        "micronet",
+        "micronet-v1.0",
+        "imagenet-micronet",
+        "imagenet",
+    )
 
 
 def test_micronet_means_version_1_1_and_the_older_one_has_its_version_in_its_name():

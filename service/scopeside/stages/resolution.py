@@ -128,7 +128,7 @@ class CommunityFinder:
         partition = self._clusterer.partition(
             graph, resolution=resolution, seed=self._settings.communities.seed
         )
-        within = ALIKE * self._settings.identity.merge_distance
+        within = ALIKE * self._settings.merge_distance
         if partition.communities == 1 or within == 0:
             return partition
         owner_K = gathered(

@@ -36,7 +36,7 @@ def test_every_mode_and_backend_embeds_a_frame(tmp_path, mode, backend):
     assert np.isfinite(found_ND).all()
     assert embedder.info.name.split("/")[:2][0] == mode
     assert backend in embedder.info.name
-    assert embedder.info.weights_name == "builtin-seeded-v1"
+    assert embedder.info.weights_name == "builtin-v1"
 
 
 def test_backend_that_fails_its_parity_check_is_not_handed_out(tmp_path, monkeypatch):

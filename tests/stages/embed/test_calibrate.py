@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from scopeside.stages.embed.builtin import seeded_state
 from scopeside.stages.embed.calibrate import CHIP_PX, calibrated_statistics, calibration_chips
 from scopeside.stages.embed.resnet50 import GreyResNet50, from_state
+from scopeside.stages.embed.seeded import seeded_state
 from scopeside.stages.embed.simulated import film_chips
 
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from planted import embeddings
 from scopeside.messages import ChipGrid, Identified, Int32, Partition
 from scopeside.partitions import community_count, relabelled
-from scopeside.settings import IdentitySettings
 from scopeside.stages.identity import IdentityTracker, gallery
 from scopeside.stages.identity.gallery import ABSENT_FRAMES
 from scopeside.stages.identity.tracker import PROOF_FRAMES
@@ -32,15 +31,15 @@ def front(columns: int, *, left: int = 1, right: int = 0) -> Int32:
     return material_RC.ravel()
 
 
-SETTINGS = IdentitySettings()
-APART = IdentitySettings(merge_distance=0)
+TOGETHER = 0.65
+APART = 0.0
 
 
 class Stream:
     """Feeds a tracker with materials; every material has the same centre in all frames."""
 
-    def __init__(self, settings: IdentitySettings = SETTINGS) -> None:
-        self.tracker = IdentityTracker(settings)
+    def __init__(self, merge_distance: float = TOGETHER) -> None:
+        self.tracker = IdentityTracker(merge_distance=merge_distance)
         self._seed = 0
 
     def see(
@@ -170,7 +169,7 @@ def test_without_merging_every_community_has_an_id_of_its_own() -> None:
 
 
 def test_identity_born_of_a_mixed_frame_does_not_swallow_what_is_told_apart_later() -> None:
-    stream = Stream(IdentitySettings(merge_distance=0.9))
+    stream = Stream(0.9)
     whole_N = np.zeros(CHIPS, dtype=np.int32)
     assert len(stream.see(front(5), communities_N=whole_N, distance=1.2).identities) == 1
     for _ in range(PROOF_FRAMES):
@@ -214,7 +213,7 @@ def test_hostile_stream_of_ever_new_communities_stays_bounded(
 ) -> None:
     monkeypatch.setattr(gallery, "MOST", 20)
     monkeypatch.setattr(gallery, "LAST_ID", 60)
-    tracker = IdentityTracker(APART)
+    tracker = IdentityTracker(merge_distance=APART)
     random = np.random.default_rng(0)
     for _ in range(40):
         values_ND = random.random((CHIPS, 8)).astype(np.float32) ** 4
@@ -234,7 +233,7 @@ def test_every_chip_has_an_id_and_every_id_is_described_once_whatever_comes(
     grid = ChipGrid(shape=(192, 192), chip_px=64, stride_px=32)
     answers = []
     for _ in range(2):
-        tracker = IdentityTracker(SETTINGS if merge else APART)
+        tracker = IdentityTracker(merge_distance=TOGETHER if merge else APART)
         run = []
         known: set[int] = set()
         for number, frame in enumerate(frames):

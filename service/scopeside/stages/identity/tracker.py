@@ -23,7 +23,6 @@ from scopeside.prototypes import (
     pooled,
     prototypes_of,
 )
-from scopeside.settings import IdentitySettings
 from scopeside.stages.identity.gallery import Gallery
 
 REACH = 0.6
@@ -66,8 +65,8 @@ class IdentityTracker:
     depends on the sequence of frames only.
     """
 
-    def __init__(self, settings: IdentitySettings | None = None) -> None:
-        self._merge_distance = (settings or IdentitySettings()).merge_distance
+    def __init__(self, *, merge_distance: float) -> None:
+        self._merge_distance = merge_distance
         self.reset()
 
     def reset(self) -> None:
