@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scopeside.commands.stopping import stopping
 from scopeside.errors import BackendError, ConfigError
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, and leave encoder.safetensors, its compact form, card.md and training.png."""
     if args.steps < 1 or args.seed < 0 or args.threads < 0:
         raise ConfigError("--steps must be 1 or more, --seed and --threads 0 or more.")
-    if args.minutes is not None and not args.minutes > 0:
+    if args.minutes is not None and not 0 < args.minutes < math.inf:
         raise ConfigError("--minutes must be above 0.")
     import torch
 
@@ -71,8 +73,8 @@ def run(args: argparse.Namespace) -> int:
         archive=tuple(str(path.resolve()) for path in args.data),
     )
     start = load_weights(args.start)
-    with _Shown(recipe.device) as tell:
-        path = train(recipe, start, Folder(args.out), tell=tell)
+    with stopping() as stopped, _Shown() as tell:
+        path = train(recipe, start, Folder(args.out), tell=tell, stopped=stopped)
     sys.stdout.write(
         f"{path}\nUse it with --set embed.weights={path}; what it is stands in"
         f" {path.with_name('card.md')}.\n"
@@ -89,7 +91,7 @@ def _device(asked: str) -> str:
     if asked == "cpu":
         return "cpu"
     name, _, number = asked.partition(":")
-    if name != "cuda" or not (number or "0").isdigit():
+    if name != "cuda" or not (number or "0").isdecimal():
         raise ConfigError(f"--device {asked} is none of auto, cpu, cuda, cuda:N.")
     if int(number or 0) >= cards:
         raise BackendError(
@@ -104,8 +106,7 @@ class _Shown:
 
     EVERY = 100
 
-    def __init__(self, device: str) -> None:
-        self._device = device
+    def __init__(self) -> None:
         self._bar: Bar | None = None
         self._loss: float | None = None
 

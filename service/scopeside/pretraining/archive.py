@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from scopeside.errors import InputFileError
-from scopeside.io import FrameFile, open_frames
+from scopeside.io import open_frames
 from scopeside.io.open import readable
+from scopeside.messages import Array
 from scopeside.pretraining.specimens import MARGIN_PX, Specimen
 from scopeside.stages.embed.simulated import normalised
 
@@ -24,6 +25,9 @@ FLOOR = 0.08
 class Archive:
     """Files, and folders with all below them, of micrographs; frames are read when drawn.
 
+    It keeps where the frames are and no open file, so that it can be handed to another process
+    and an archive of any size takes no memory.
+
     Raises InputFileError where a path is absent, a folder holds nothing readable, or every
     frame is smaller than training needs.
     """
@@ -32,7 +36,7 @@ class Archive:
         self._side_px = frame_px + 2 * MARGIN_PX
         files = [open_frames(file) for path in paths for file in _files(path)]
         self._frames = [
-            (file, number)
+            (file.path, number)
             for file in files
             if min(file.shape) >= self._side_px
             for number in range(len(file))
@@ -49,8 +53,8 @@ class Archive:
 
     def specimen(self, random: np.random.Generator) -> Specimen:
         """Return a random part of a random frame, turned and mirrored at random."""
-        file, number = self._frames[int(random.integers(len(self._frames)))]
-        image_YX = normalised(_finite(file, number))
+        path, number = self._frames[int(random.integers(len(self._frames)))]
+        image_YX = normalised(_finite(open_frames(path).frame(number)))
         side_px = self._side_px
         top, left = (int(random.integers(length - side_px + 1)) for length in image_YX.shape)
         part_YX = image_YX[top : top + side_px, left : left + side_px]
@@ -61,11 +65,12 @@ class Archive:
         return Specimen(bright_YX=bright_YX / bright_YX.mean(), layout_YX=None)
 
 
-def _finite(file: FrameFile, number: int) -> np.ndarray:
-    image_YX = file.frame(number)
-    if image_YX.dtype.kind == "f":
-        return np.nan_to_num(image_YX, nan=float(np.nanmedian(image_YX)), posinf=0.0, neginf=0.0)
-    return image_YX
+def _finite(image_YX: Array) -> Array:
+    """Return the frame with the median of its finite pixels in place of all others."""
+    finite_YX = np.isfinite(image_YX)
+    if finite_YX.all() or not finite_YX.any():  # a frame of no number at all is made flat later
+        return image_YX
+    return np.where(finite_YX, image_YX, np.median(image_YX[finite_YX]))
 
 
 def _files(path: Path) -> list[Path]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,19 @@ ENCODER_FILE = "encoder.safetensors"
 COMPACT_FILE = "encoder-int8.safetensors"
 CARD_FILE = "card.md"
 PLOT_FILE = "training.png"
+
+
+_UNREADABLE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    pickle.UnpicklingError,
+)
+"""What damaged bytes, or another program's file, lead to in torch and in the trainer."""
 
 
 class Folder:
@@ -43,22 +58,25 @@ class Folder:
         import torch
 
         file = self._path / RESUME_FILE
-        if not file.exists():
-            return 0.0
-        try:
-            saved = torch.load(file, weights_only=True, map_location="cpu")
-            begun = json.loads(saved["recipe"])
-        except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError):
-            raise ConfigError(
-                f"{file} is damaged; remove it to begin anew, or choose another folder with -o."
-            ) from None
-        if not recipe.same_batches(begun) or saved["start"] != start.sha256:
-            raise ConfigError(
-                f"{self._path} holds a training with another seed, archive or start;"
-                " give the same again, or choose another folder with -o."
-            )
-        trainer.resume(saved)
-        return float(saved["spent_s"])
+        spent_s = 0.0
+        if file.exists():
+            with _telling_of_damage(file):
+                saved = torch.load(file, weights_only=True, map_location="cpu")
+                begun, spent_s = json.loads(saved["recipe"]), float(saved["spent_s"])
+                if not recipe.same_batches(begun) or saved["start"] != start.sha256:
+                    raise ConfigError(
+                        f"{self._path} holds a training with another seed, archive or start;"
+                        " give the same again, or choose another folder with -o."
+                    )
+                trainer.resume(saved)
+        self._forget_after(trainer.steps)
+        return spent_s
+
+    def _forget_after(self, steps: int) -> None:
+        """Take off the log the steps that were lost, which will be taken, and logged, again."""
+        kept = [json.dumps(entry) + "\n" for entry in self.entries() if entry["step"] <= steps]
+        with _Telling(self._path):
+            _write(self._path / LOG_FILE, "".join(kept).encode())
 
     def save(self, trainer: Trainer, recipe: Recipe, start: Weights, spent_s: float) -> None:
         """Replace what the training resumes from, in one step."""
@@ -72,7 +90,9 @@ class Folder:
         }
         new = self._path / f"{RESUME_FILE}.new"
         with _Telling(self._path):
-            torch.save(saved, new)
+            # Of a file that it opens itself, torch reports a full disk as a fault of its own.
+            with new.open("wb") as file:
+                torch.save(saved, file)
             new.replace(self._path / RESUME_FILE)
 
     def log(
@@ -103,13 +123,15 @@ class Folder:
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the log; a line that a crash cut short is left out."""
-        entries = []
-        with (self._path / LOG_FILE).open(encoding="utf-8") as log:
-            for line in log:
-                try:
-                    entries.append(json.loads(line))
-                except ValueError:
-                    continue
+        entries: list[dict[str, Any]] = []
+        file = self._path / LOG_FILE
+        if not file.exists():
+            return entries
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue
         return entries
 
     def finish(
@@ -142,6 +164,16 @@ def _write(path: Path, data: bytes) -> None:
     new = path.with_name(f"{path.name}.new")
     new.write_bytes(data)
     new.replace(path)
+
+
+@contextmanager
+def _telling_of_damage(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE:
+        raise ConfigError(
+            f"{file} is damaged; remove it to begin anew, or choose another folder with -o."
+        ) from None
 
 
 class _Telling:

@@ -86,7 +86,7 @@ def _across(shape: Shape, random: np.random.Generator, *, roughness: float) -> n
 def _cut(
     field_YX: np.ndarray, random: np.random.Generator, *, parts: int, order: np.ndarray
 ) -> Int64:
-    """Cut the range of `field_YX` into parts, none of them under half its fair share."""
+    """Cut the range of `field_YX` into parts, none of them under a third of its fair share."""
     shares = random.uniform(0.5, 1.5, parts)
     shares = np.maximum(shares / shares.sum(), 0.5 / parts)
     cuts = np.quantile(field_YX, np.clip(np.cumsum(shares)[:-1], 0.0, 1.0))

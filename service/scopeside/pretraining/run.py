@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from scopeside.pretraining.archive import Archive
+from scopeside.pretraining.batches import Batch
 from scopeside.pretraining.folder import Folder
 from scopeside.pretraining.probe import Probe, probe_frames, probed
 from scopeside.pretraining.recipe import Recipe
 from scopeside.pretraining.stream import BatchStream
 from scopeside.pretraining.trainer import Trainer
 from scopeside.stages.embed.weights import Weights
-
-SAVE_EVERY = 100
-"""Steps; as many are lost at most where the process is killed."""
-PROBE_EVERY = 500
-SETTLING_BATCHES = 48
-"""Batches, of both modes by turns, that the final batch-norm statistics are averaged over."""
-
 
 SAVE_EVERY = 100
 """Steps; as many are lost at most where the process is killed."""
@@ -43,14 +37,20 @@ class Progress:
 
 
 def train(
-    recipe: Recipe, start: Weights, folder: Folder, *, tell: Callable[[Progress], None]
+    recipe: Recipe,
+    start: Weights,
+    folder: Folder,
+    *,
+    tell: Callable[[Progress], None],
+    stopped: Callable[[], bool],
 ) -> Path:
     """Carry out `recipe` from `start`, or from where it was left, and return the checkpoint.
 
-    `tell` hears after every step. An interruption loses `SAVE_EVERY` steps at most where the
-    process is killed, and none where it is asked to stop. Raises InputFileError for an archive
-    that cannot be trained on, ConfigError where the folder holds another recipe's training, and
-    OutputError where it cannot be written.
+    `tell` hears after every step; `stopped` is asked before every batch. An interruption loses
+    `SAVE_EVERY` steps at most where the process is killed, and none where it is asked to stop.
+    Raises KeyboardInterrupt where it was, InputFileError for an archive that cannot be trained
+    on, ConfigError where the folder holds another recipe's training, and OutputError where it
+    cannot be written.
     """
     paths = [Path(path) for path in recipe.archive]
     archive = Archive(paths, frame_px=recipe.plan.frame_px) if paths else None
@@ -62,7 +62,7 @@ def train(
     rate_from_s = time.monotonic()
     try:
         with BatchStream(recipe.plan, seed=recipe.seed, first=first, archive=archive) as stream:
-            for batch in stream:
+            for batch in _unless(stopped, stream):
                 spent_s = time.monotonic() - begun_s
                 done = recipe.done(trainer.steps, spent_s)
                 if done >= 1.0:
@@ -90,10 +90,18 @@ def train(
         folder.save(trainer, recipe, start, spent_s)
     # Numbers that no training batch has; both modes, since one network serves both.
     with BatchStream(recipe.plan, seed=recipe.seed + 1, first=0, archive=archive) as stream:
-        state = trainer.settled(islice(stream, SETTLING_BATCHES))
+        state = trainer.settled(_unless(stopped, islice(stream, SETTLING_BATCHES)))
     final = probed(state, frames, device=recipe.device)
     before = probed(start.state, frames, device=recipe.device)
     folder.log(spent_s=spent_s, probe=final, step_number=trainer.steps)
     return folder.finish(
         state, recipe, start, steps=trainer.steps, spent_s=spent_s, probes=(before, final)
     )
+
+
+def _unless(stopped: Callable[[], bool], batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Yield `batches` until asked to stop: between steps, since half a one cannot be resumed."""
+    for batch in batches:
+        if stopped():
+            raise KeyboardInterrupt
+        yield batch

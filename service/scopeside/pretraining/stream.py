@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from multiprocessing.queues import Queue
-from queue import Empty
+from queue import Empty, Full
 from types import TracebackType
 from typing import Self
 
@@ -28,7 +31,8 @@ class BatchStream:
         self._process = context.Process(
             target=_draw_ahead, args=(plan, seed, first, archive, self._queue), daemon=True
         )
-        self._process.start()
+        with _uninterrupted():
+            self._process.start()
 
     def __enter__(self) -> Self:
         return self
@@ -59,7 +63,35 @@ class BatchStream:
 def _draw_ahead(
     plan: Plan, seed: int, first: int, archive: Archive | None, queue: Queue[Batch]
 ) -> None:
-    number = first
-    while True:
-        queue.put(drawn_batch(plan, seed=seed, number=number, archive=archive))
-        number += 1
+    parent = multiprocessing.parent_process()
+    for number in count(first):
+        batch = drawn_batch(plan, seed=seed, number=number, archive=archive)
+        while not _put(queue, batch):
+            if parent is not None and not parent.is_alive():
+                # Killed, it could not end this process, which would wait for it for ever.
+                queue.cancel_join_thread()
+                return
+
+
+def _put(queue: Queue[Batch], batch: Batch) -> bool:
+    try:
+        queue.put(batch, timeout=PATIENCE_S)
+    except Full:
+        return False
+    return True
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Start processes that Ctrl-C, which a terminal sends to all, does not reach.
+
+    The training ends between two steps, and needs its batches until then.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
