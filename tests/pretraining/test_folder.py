@@ -151,3 +151,15 @@ def test_a_full_disk_is_one_sentence(folder, tmp_path, start, trained):
     with pytest.raises(OutputError, match=r"No space left on device"):
         folder.save(trained, recipe(), start, 1.0)
     assert not (tmp_path / "out" / RESUME_FILE).exists()
+
+
+def test_a_second_training_in_one_folder_is_refused_until_the_first_is_done(folder, tmp_path):
+    with folder.held():
+        second = Folder(tmp_path / "out")
+        with (
+            pytest.raises(ConfigError, match=r"Another process trains in .*out; wait"),
+            second.held(),
+        ):
+            pass
+    with folder.held():
+        pass

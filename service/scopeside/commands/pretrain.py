@@ -73,8 +73,9 @@ def run(args: argparse.Namespace) -> int:
         archive=tuple(str(path.resolve()) for path in args.data),
     )
     start = load_weights(args.start)
-    with stopping() as stopped, _Shown() as tell:
-        path = train(recipe, start, Folder(args.out), tell=tell, stopped=stopped)
+    folder = Folder(args.out)
+    with folder.held(), stopping() as stopped, _Shown() as tell:
+        path = train(recipe, start, folder, tell=tell, stopped=stopped)
     sys.stdout.write(
         f"{path}\nUse it with --set embed.weights={path}; what it is stands in"
         f" {path.with_name('card.md')}.\n"
