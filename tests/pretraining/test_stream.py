@@ -38,8 +38,9 @@ def test_batches_come_in_order_and_as_they_are_drawn_here(tmp_path):
     archive = Archive([tmp_path], frame_px=PLAN.frame_px)
     with BatchStream(PLAN, seed=3, first=5, archive=archive) as stream:
         process = the_drawing_process()
-        # What a terminal's Ctrl-C sends to all processes ends none of the batches.
-        os.kill(process.pid, signal.SIGINT)
+        # What terminals and schedulers send to all processes ends none of the batches.
+        for request in (signal.SIGINT, signal.SIGTERM):
+            os.kill(process.pid, request)
         for number, batch in enumerate(islice(stream, 4), start=5):
             expected = drawn_batch(PLAN, seed=3, number=number, archive=archive)
             assert batch.mode == expected.mode

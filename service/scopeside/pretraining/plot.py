@@ -41,5 +41,6 @@ def training_plot(entries: Sequence[Mapping[str, Any]]) -> Figure:
     probes.set_xlabel("step")
     for axes in (losses, probes):
         axes.grid(alpha=0.3)
-        axes.legend(loc="best")
+        if axes.lines:  # a training without a step has no losses
+            axes.legend(loc="best")
     return figure

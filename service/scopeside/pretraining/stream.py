@@ -43,7 +43,7 @@ class BatchStream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.terminate()
+        self._process.kill()
         self._process.join()
         self._queue.close()
 
@@ -83,14 +83,14 @@ def _put(queue: Queue[Batch], batch: Batch) -> bool:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Start processes that Ctrl-C, which a terminal sends to all, does not reach.
+    """Start processes that no request to stop, which terminals send to all, reaches.
 
     The training ends between two steps, and needs its batches until then.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

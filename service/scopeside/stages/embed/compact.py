@@ -48,16 +48,13 @@ def expanded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Raises ValueError for a scale that fits no kernel.
     """
-    state: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if name.endswith(SCALE):
-            kernel = tensors.get(name.removesuffix(SCALE))
-            if kernel is None or kernel.ndim != 4 or tuple(tensor.shape) != (len(kernel),):
-                raise ValueError(f"{name} fits no kernel")
-            continue
-        scale_O = tensors.get(name + SCALE)
-        if scale_O is None:
-            state[name] = tensor
-        else:
-            state[name] = tensor.to(torch.float32) * scale_O.to(torch.float32)[:, None, None, None]
+    scales = {
+        name.removesuffix(SCALE): tensor for name, tensor in tensors.items() if name.endswith(SCALE)
+    }
+    state = {name: tensor for name, tensor in tensors.items() if not name.endswith(SCALE)}
+    for name, scale_O in scales.items():
+        kernel = state.get(name)
+        if kernel is None or kernel.ndim != 4 or tuple(scale_O.shape) != (len(kernel),):
+            raise ValueError(f"{name}{SCALE} fits no kernel")
+        state[name] = kernel.to(torch.float32) * scale_O.to(torch.float32)[:, None, None, None]
     return state
