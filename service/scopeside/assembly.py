@@ -51,7 +51,9 @@ def assemble(configuration: Configuration, embedder: Embedder | None = None) -> 
         ),
         embedder=embedder,
         finder=CommunityFinder(clusterer, settings),
-        tracker=IdentityTracker(merge_distance=settings.merge_distance),
+        tracker=IdentityTracker(
+            merge_distance=settings.identity.merge_distance, unit=settings.distance_unit
+        ),
         mapper=LabelMapper(),
     )
 

@@ -1,8 +1,10 @@
 """How alike communities are, by the mean and the spread of their chips' embeddings.
 
 Embeddings are scaled to length one but not centred: the mean of a frame moves as a front
-crosses it, and a prototype must mean the same in every frame. Distances are between means, in
-units of the spread, so no centre is needed.
+crosses it, and a prototype must mean the same in every frame. Distances are between means, so no
+centre is needed. They are in units of the spread, which every encoder has, or of a length that an
+encoder is known by: one that was trained to bring a material's chips together leaves hardly any
+spread, in units of which the halves of one crystal would lie far apart.
 
 Shape suffixes: N chips; K communities of the frame; J known prototypes; D features.
 """
@@ -22,11 +24,15 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prototypes:
-    """Mean unit embedding, total variance about it, and chips behind it, one row a community."""
+    """Mean unit embedding, total variance about it, and chips behind it, one row a community.
+
+    `unit` is the length that distances are counted in; None means the spread.
+    """
 
     means_KD: Float32
     variance_K: Float64
     chips_K: Float64
+    unit: float | None = None
 
     def __len__(self) -> int:
         return len(self.chips_K)
@@ -37,10 +43,13 @@ class Prototypes:
             means_KD=self.means_KD[chosen],
             variance_K=self.variance_K[chosen],
             chips_K=self.chips_K[chosen],
+            unit=self.unit,
         )
 
 
-def prototypes_of(embeddings_ND: Float32, labels_N: Array) -> Prototypes:
+def prototypes_of(
+    embeddings_ND: Float32, labels_N: Array, *, unit: float | None = None
+) -> Prototypes:
     """Describe the communities of one frame; labels count from 0."""
     from scipy import sparse
 
@@ -59,7 +68,7 @@ def prototypes_of(embeddings_ND: Float32, labels_N: Array) -> Prototypes:
     spread_K = length_K - np.einsum("kd,kd->k", means_KD, means_KD, dtype=np.float64)
     variance_K = np.maximum(spread_K, 0.0) * chips_K / np.maximum(chips_K - 1.0, 1.0)
     variance_K[chips_K == 1] = _usual_variance(variance_K, chips_K, means_KD)
-    return Prototypes(means_KD=means_KD, variance_K=variance_K, chips_K=chips_K)
+    return Prototypes(means_KD=means_KD, variance_K=variance_K, chips_K=chips_K, unit=unit)
 
 
 def _usual_variance(variance_K: Float64, chips_K: Float64, means_KD: Float32) -> float:
@@ -74,11 +83,12 @@ def _usual_variance(variance_K: Float64, chips_K: Float64, means_KD: Float32) ->
 
 
 def distances(new: Prototypes, known: Prototypes) -> Float64:
-    """Distance between means in units of the spread, `(K, J)`: Cohen's d for many dimensions.
+    """Distance between means, `(K, J)`; in units of the spread it is Cohen's d for many dimensions.
 
     sqrt(max(0, |m - m'|^2 - v/n - v'/n') / ((v + v') / 2)); what the finite number of chips adds
-    to the distance on average is taken off. Equal prototypes without spread are 0 apart, and
-    different ones infinitely far.
+    to the distance on average is taken off. Where `new` has a unit, its square stands in place of
+    the mean variance. Equal prototypes without spread are 0 apart, and different ones, without a
+    unit, infinitely far.
     """
     squared_KJ = (
         np.einsum("kd,kd->k", new.means_KD, new.means_KD, dtype=np.float64)[:, None]
@@ -89,6 +99,8 @@ def distances(new: Prototypes, known: Prototypes) -> Float64:
     squared_KJ = np.where(squared_KJ > 1e-6, squared_KJ, 0.0)
     chance_KJ = (new.variance_K / new.chips_K)[:, None] + (known.variance_K / known.chips_K)
     spread_KJ = 0.5 * (new.variance_K[:, None] + known.variance_K[None, :])
+    if new.unit is not None:
+        spread_KJ = np.full_like(spread_KJ, new.unit**2)
     excess_KJ = np.maximum(squared_KJ - chance_KJ, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio_KJ = np.where(excess_KJ > 0, excess_KJ / spread_KJ, 0.0)
@@ -104,7 +116,12 @@ def pooled(frame: Prototypes, owner_K: Int64, owners: int) -> Prototypes:
     length_K = frame.variance_K + np.einsum("kd,kd->k", frame.means_KD, frame.means_KD)
     length_J = np.bincount(owner_K, weights=frame.chips_K * length_K, minlength=owners) / chips_J
     variance_J = np.maximum(length_J - np.einsum("jd,jd->j", means_JD, means_JD), 0.0)
-    return Prototypes(means_KD=means_JD.astype(np.float32), variance_K=variance_J, chips_K=chips_J)
+    return Prototypes(
+        means_KD=means_JD.astype(np.float32),
+        variance_K=variance_J,
+        chips_K=chips_J,
+        unit=frame.unit,
+    )
 
 
 MOST_GATHERED = 128

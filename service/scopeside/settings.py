@@ -178,11 +178,10 @@ class CommunitySettings(Section):
 class IdentitySettings(Section):
     scope: Literal["series", "session"] = "series"
     """Whether ids begin anew with each series or live as long as the service."""
-    merge_distance: Annotated[float, Field(ge=0.0, le=10.0)] | Literal["auto"] = "auto"
-    """A community whose mean embedding lies closer to an identity's than this, in units of the
-    spread, shares its id, and communities of one frame that lie within 0.7 of it are joined; 0
-    publishes every community as Louvain found it; `auto` takes what suits the weights: 2.0 for
-    those built in, 0.65 for any other."""
+    merge_distance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.65
+    """A community whose mean embedding lies closer to an identity's than this shares its id, and
+    communities of one frame that lie within 0.7 of it are joined; 0 publishes every community as
+    Louvain found it. In units of the communities' spread, with the built-in encoder of 0.7."""
 
 
 class PublishSettings(Section):
@@ -228,11 +227,8 @@ class LogSettings(Section):
     """`text` is key=value."""
 
 
-MERGE_DISTANCES = {"builtin": 2.0}
-"""What `identity.merge_distance = auto` means for weights that were measured: the encoder decides
-how many spreads apart materials lie."""
-OTHER_MERGE_DISTANCE = 0.65
-"""Measured on the seeded weights, where materials of real micrographs lie closest together."""
+DISTANCE_UNITS = {"builtin": 0.7}
+"""Distance of mean unit embeddings that counts as one, for weights of which it is known."""
 
 
 class Settings(Section):
@@ -255,9 +251,6 @@ class Settings(Section):
     log: LogSettings = LogSettings()
 
     @property
-    def merge_distance(self) -> float:
-        """`identity.merge_distance` as a number, in units of the communities' spread."""
-        given = self.identity.merge_distance
-        if given == "auto":
-            return MERGE_DISTANCES.get(self.embed.weights, OTHER_MERGE_DISTANCE)
-        return given
+    def distance_unit(self) -> float | None:
+        """What distances between communities are counted in; None is their own spread."""
+        return DISTANCE_UNITS.get(self.embed.weights)

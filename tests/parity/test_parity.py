@@ -102,7 +102,7 @@ def compare(embeddings_ND: np.ndarray, grid: ChipGrid | None = None) -> int:
         partition = merge_small(graph, found, unit_ND, min_chips=settings.communities.min_chips)
         assert adjusted_rand(relabelled(reference_N), partition.labels_N) == 1.0
         if grid is not None:
-            tracker = IdentityTracker(merge_distance=settings.merge_distance)
+            tracker = IdentityTracker(merge_distance=settings.identity.merge_distance)
             ids_N = tracker.identify(partition, embeddings_ND, grid).ids_N
             assert same_partition(reference_N, ids_N.astype(np.int64))
     return agreed

@@ -128,11 +128,11 @@ class CommunityFinder:
         partition = self._clusterer.partition(
             graph, resolution=resolution, seed=self._settings.communities.seed
         )
-        within = ALIKE * self._settings.merge_distance
+        within = ALIKE * self._settings.identity.merge_distance
         if partition.communities == 1 or within == 0:
             return partition
         owner_K = gathered(
-            prototypes_of(embeddings_ND, partition.labels_N),
+            prototypes_of(embeddings_ND, partition.labels_N, unit=self._settings.distance_unit),
             within=within,
             kept=self._apart,
             nearer=STILL_APART * within,

@@ -35,9 +35,13 @@ class _Entry:
 
 
 class Gallery:
-    """Every identity of the series, in the order of their ids; ids are never given twice."""
+    """Every identity of the series, in the order of their ids; ids are never given twice.
 
-    def __init__(self) -> None:
+    `unit` is that of the prototypes.
+    """
+
+    def __init__(self, *, unit: float | None = None) -> None:
+        self._unit = unit
         self._entries: dict[int, _Entry] = {}
         self._next_id = 1
 
@@ -55,6 +59,7 @@ class Gallery:
             means_KD=np.stack([entry.mean_D for entry in entries]),
             variance_K=np.array([entry.variance for entry in entries]),
             chips_K=np.array([entry.chips for entry in entries]),
+            unit=self._unit,
         )
 
     def add(self, looks: Prototypes, row: int, *, frame: int) -> int | None:

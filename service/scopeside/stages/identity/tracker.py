@@ -62,16 +62,18 @@ class IdentityTracker:
 
     Overlap counts as far as the partition agrees with the last frame's ids: after a jump of the
     stage or a run of lost frames it does not, and the prototypes decide alone. The answer
-    depends on the sequence of frames only.
+    depends on the sequence of frames only. `unit` is what distances are counted in, the spread when
+    None.
     """
 
-    def __init__(self, *, merge_distance: float) -> None:
+    def __init__(self, *, merge_distance: float, unit: float | None = None) -> None:
         self._merge_distance = merge_distance
+        self._unit = unit
         self.reset()
 
     def reset(self) -> None:
         """Forget identities and names; ids begin again at 1."""
-        self._gallery = Gallery()
+        self._gallery = Gallery(unit=self._unit)
         self._before: _Before | None = None
         self._candidates: _Candidates | None = None
         self._frame = -1
@@ -90,7 +92,7 @@ class IdentityTracker:
         `embeddings_ND` are the encoder's, neither centred nor scaled.
         """
         self._frame += 1
-        looks = prototypes_of(embeddings_ND, partition.labels_N)
+        looks = prototypes_of(embeddings_ND, partition.labels_N, unit=self._unit)
         id_K = self._recognised(looks, partition, grid)
         self._learn(looks, id_K)
         self._bear(looks, id_K)
