@@ -264,3 +264,9 @@ def test_every_port_there_is_may_be_given(port):
     endpoint = f"tcp://[::1]:{port}"
     given = load_settings(sets=[f"control.endpoint={endpoint}"])
     assert given.settings.control.endpoint == endpoint
+
+
+def test_only_weights_whose_distances_are_known_have_a_unit():
+    assert load_settings().settings.distance_unit == 0.7
+    for weights in ("seeded", "micronet", "mine.safetensors"):
+        assert load_settings(sets=[f"embed.weights={weights}"]).settings.distance_unit is None

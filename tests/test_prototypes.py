@@ -165,3 +165,30 @@ def test_dust_is_left_as_it_is() -> None:
     looks = prototypes_of(embeddings(labels_N, seed=0), labels_N)
     assert gathered(looks, within=9.0).tolist() == labels_N.tolist()
     assert set(gathered(looks.rows(np.arange(9)), within=9.0).tolist()) == {0}
+
+
+def test_distances_are_counted_in_a_unit_where_one_is_given() -> None:
+    labels_N = labels([400, 400])
+    values_ND = embeddings(labels_N, seed=0, distance=2.0)
+    plain, halved = (prototypes_of(values_ND, labels_N, unit=unit) for unit in (1.0, 2.0))
+    gap = float(np.linalg.norm(plain.means_KD[0] - plain.means_KD[1]))
+    assert distances(plain, plain)[0, 1] == pytest.approx(gap, rel=0.02)
+    assert distances(halved, halved)[0, 1] == pytest.approx(distances(plain, plain)[0, 1] / 2.0)
+
+
+def test_a_tight_material_has_no_far_halves_where_a_unit_is_given() -> None:
+    """In units of its own small spread they lie as far apart as two materials."""
+    values_ND = embeddings(labels([200]), seed=0)
+    tight_ND = values_ND.mean(axis=0) + 0.02 * (values_ND - values_ND.mean(axis=0))
+    halves_N = (tight_ND[:, 0] > np.median(tight_ND[:, 0])).astype(np.int64)
+    tight_ND[:, 0] += np.float32(0.3) * halves_N
+    in_spreads, in_units = (prototypes_of(tight_ND, halves_N, unit=unit) for unit in (None, 0.7))
+    assert distances(in_spreads, in_spreads)[0, 1] > 0.65
+    assert distances(in_units, in_units)[0, 1] < 0.2
+
+
+def test_the_unit_stays_with_rows_and_unions() -> None:
+    labels_N = labels([9, 9])
+    looks = prototypes_of(embeddings(labels_N, seed=0), labels_N, unit=0.7)
+    assert looks.rows(np.array([1])).unit == 0.7
+    assert pooled(looks, np.zeros(2, np.int64), 1).unit == 0.7

@@ -65,6 +65,7 @@ def test_a_training_leaves_its_files_and_a_second_call_goes_on(tmp_path, capsys,
     assert printed.splitlines()[0] == str(out / "encoder.safetensors")
     assert f"embed.weights={out / 'encoder.safetensors'}" in printed
     names = {"encoder.safetensors", "encoder-int8.safetensors", "card.md", "training.png"}
+    names |= {"training.lock"}
     assert {path.name for path in out.iterdir()} == names | {"log.jsonl", "resume.pt"}
     first, compact = (
         load_weights(str(out / name))

@@ -20,11 +20,17 @@ from scopeside.stages.resolution import (
     CommunityFinder,
 )
 
-AUTO = Settings()
+
+def in_spreads(**sections: dict[str, object]) -> Settings:
+    """Settings whose distances are in units of the spread, which planted embeddings are made in."""
+    return Settings.model_validate({"embed": {"weights": "seeded"}, **sections})
+
+
+AUTO = in_spreads()
 
 
 def with_resolution(resolution: float | str) -> Settings:
-    return Settings.model_validate({"graph": {"resolution": resolution}})
+    return in_spreads(graph={"resolution": resolution})
 
 
 def frame(sizes: list[int], *, seed: int = 0) -> tuple[Graph, Float32]:
@@ -64,9 +70,7 @@ def test_auto_finds_the_planted_partition_and_calls_it_stable(sizes: list[int], 
 @pytest.mark.parametrize("resolution", [1.5, "auto"])
 def test_what_louvain_divides_is_joined_where_it_does_not_differ(resolution: float | str) -> None:
     planted = frame([120, 80])
-    apart = Settings.model_validate(
-        {"graph": {"resolution": 1.5}, "identity": {"merge_distance": 0}}
-    )
+    apart = in_spreads(graph={"resolution": 1.5}, identity={"merge_distance": 0})
     assert finder(apart).find(*planted).communities > 2
     partition = finder(with_resolution(resolution)).find(*planted)
     assert partition.labels_N.tolist() == labels([120, 80]).tolist()
@@ -139,7 +143,7 @@ def test_frame_that_is_stable_nowhere_is_taken_at_the_coarsest_resolution() -> N
             labels_N = relabelled(random.integers(0, 2, graph.nodes))
             return Partition(labels_N=labels_N, communities=2, resolution=resolution, modularity=0)
 
-    settings = Settings.model_validate({"identity": {"merge_distance": 0}})
+    settings = in_spreads(identity={"merge_distance": 0})
     partition = finder(settings, Restless()).find(*frame([225]))
     assert partition.resolution == LADDER[0]
     assert partition.stability is not None
@@ -218,7 +222,7 @@ class Told:
 
 
 def with_merge_distance(distance: float) -> Settings:
-    return Settings.model_validate({"identity": {"merge_distance": distance}})
+    return in_spreads(identity={"merge_distance": distance})
 
 
 def at_distance(distance: float) -> tuple[Graph, Float32]:

@@ -43,5 +43,5 @@ def test_an_unknown_encoder_is_one_clear_sentence():
         text=True,
     )
     assert done.returncode == 1
-    assert "neither 'builtin' nor a checkpoint file" in done.stderr
+    assert "are neither a name (builtin, seeded" in done.stderr
     assert "Traceback" not in done.stderr
