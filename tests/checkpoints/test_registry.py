@@ -6,7 +6,7 @@ import pytest
 
 from scopeside.checkpoints.addresses import address
 from scopeside.checkpoints.locate import SUFFIXES
-from scopeside.checkpoints.registry import PUBLISHED, SHIPPED, names, nearest_name, published
+from scopeside.checkpoints.registry import BUILTIN, PUBLISHED, names, nearest_name, published
 
 
 def test_the_names_are_those_of_the_documentation():
@@ -45,7 +45,7 @@ def test_the_digits_in_torchvisions_file_name_are_those_that_are_demanded():
 def test_the_url_of_a_name_means_the_name():
     for one in PUBLISHED:
         assert published(one.url) is one
-    assert published(SHIPPED[0]) is None
+    assert published(BUILTIN) is None
 
 
 @pytest.mark.parametrize(

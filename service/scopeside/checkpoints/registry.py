@@ -6,7 +6,10 @@ import difflib
 from dataclasses import dataclass
 
 BUILTIN = "builtin"
-SHIPPED = (BUILTIN, "seeded")
+SHIPPED = {
+    BUILTIN: "part of the package, trained on simulated specimens",
+    "seeded": "part of the package, the same before training",
+}
 """Names that need no file: these weights come with the package."""
 
 MICRONET = (

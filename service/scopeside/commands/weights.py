@@ -18,7 +18,7 @@ from scopeside.checkpoints.locate import (
     located,
     weights_folder,
 )
-from scopeside.checkpoints.registry import PUBLISHED, SHIPPED
+from scopeside.checkpoints.registry import BUILTIN, PUBLISHED, SHIPPED
 from scopeside.errors import ConfigError, WeightsError
 from scopeside.settings import Settings
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 def _list(settings: Settings) -> int:
     folder = weights_folder(settings.service.cache)
     rows = [("NAME", "HERE", "SHA-256", "WHAT AND WHERE")]
-    rows += [(name, "yes", "-", "part of the package") for name in SHIPPED]
+    rows += [(name, "yes", "-", about) for name, about in SHIPPED.items()]
     for one in PUBLISHED:
         found = checkpoint(one.name, cache=settings.service.cache)
         rows.append((*_row(one.name, found.path), one.about))
@@ -156,7 +156,7 @@ def _verified(settings: Settings, source: str) -> str:
     cache, pin = settings.service.cache, _pin(settings, source)
     weights = load_weights(source, cache=cache, sha256=pin)
     if source in SHIPPED:
-        compared = "of the tensors"
+        compared = "of the package's file" if source == BUILTIN else "of the tensors"
     elif checkpoint(source, cache=cache, sha256=pin).expected:
         compared = "as expected"
     else:

@@ -43,6 +43,7 @@ def _centred(embeddings_SVND: Tensor, *, over: tuple[int, ...]) -> Tensor:
 
 def _error(unit_SPD: Tensor, cosine_SPP: Tensor, weight_SPP: Tensor) -> Tensor:
     error_SPP = (unit_SPD @ unit_SPD.transpose(1, 2) - cosine_SPP) ** 2
-    # Each specimen counts alike, however sure its chips are.
-    total_S = weight_SPP.sum(dim=(1, 2)).clamp_min(1e-6)
+    # Each specimen counts alike, however sure its chips are; but one that shows practically one
+    # material, with not one sure pair, must not be scaled up to differences of rounding.
+    total_S = weight_SPP.sum(dim=(1, 2)).clamp_min(1.0)
     return torch.mean((weight_SPP * error_SPP).sum(dim=(1, 2)) / total_S)
