@@ -270,3 +270,5 @@ def test_only_weights_whose_distances_are_known_have_a_unit():
     assert load_settings().settings.distance_unit == 0.7
     for weights in ("seeded", "micronet", "mine.safetensors"):
         assert load_settings(sets=[f"embed.weights={weights}"]).settings.distance_unit is None
+    own = load_settings(sets=["embed.weights=mine.safetensors", "identity.unit=0.5"])
+    assert own.settings.distance_unit == 0.5

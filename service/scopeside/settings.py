@@ -140,7 +140,7 @@ class EmbedSettings(Section):
     """`auto` takes the fastest precision that the device computes natively."""
     weights: str = "builtin"
     """`builtin`; `seeded`, the same before training; a checkpoint file (.safetensors, .pth,
-    .pth.tar); or `micronet`, `micronet-v1.0`, `imagenet-micronet`, `imagenet` or a URL, after
+    .pth.tar, .pt); or `micronet`, `micronet-v1.0`, `imagenet-micronet`, `imagenet` or a URL, after
     `scopeside weights fetch NAME`."""
     weights_sha256: Sha256 | None = None
     """SHA-256 that the weights must have; others are refused."""
@@ -181,7 +181,11 @@ class IdentitySettings(Section):
     merge_distance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.65
     """A community whose mean embedding lies closer to an identity's than this shares its id, and
     communities of one frame that lie within 0.7 of it are joined; 0 publishes every community as
-    Louvain found it. In units of the communities' spread, with the built-in encoder of 0.7."""
+    Louvain found it."""
+    unit: Annotated[float, Field(gt=0.0, le=10.0)] | None = None
+    """Length between mean unit embeddings in which distances are counted. When absent, 0.7 with the
+    built-in encoder and the communities' own spread with any other; encoders of `pretrain` are
+    best served by 0.7 too."""
 
 
 class PublishSettings(Section):
@@ -253,4 +257,4 @@ class Settings(Section):
     @property
     def distance_unit(self) -> float | None:
         """What distances between communities are counted in; None is their own spread."""
-        return DISTANCE_UNITS.get(self.embed.weights)
+        return self.identity.unit or DISTANCE_UNITS.get(self.embed.weights)

@@ -14,7 +14,7 @@ import pytest
 
 from scopeside.errors import ServiceError
 from scopeside.pretraining.archive import Archive
-from scopeside.pretraining.batches import drawn_batch
+from scopeside.pretraining.batches import Plan, drawn_batch
 from scopeside.pretraining.stream import BatchStream
 from small_training import PLAN, write_micrographs
 
@@ -57,6 +57,17 @@ def test_a_drawing_process_that_died_is_said_once_its_batches_are_used_up():
         os.kill(the_drawing_process().pid, signal.SIGKILL)
         with pytest.raises(ServiceError, match=r"ended with exit code -9"):
             list(stream)
+
+
+def test_a_drawing_process_that_dies_in_the_middle_of_a_batch_is_said_as_well():
+    with BatchStream(Plan(), seed=3, first=0, archive=None) as stream:
+        batches = iter(stream)
+        next(batches)
+        # The next batch, larger than the pipe, is under way once its first bytes are there.
+        until(lambda: stream._reader.poll())
+        os.kill(the_drawing_process().pid, signal.SIGKILL)
+        with pytest.raises(ServiceError, match=r"ended with exit code -9"):
+            list(batches)
 
 
 def interrupted():

@@ -66,22 +66,27 @@ def request(origin: Address, *, start: int, version: str | None) -> Request:
     return asked
 
 
+DIGITS = "[0-9]{1,18}"
+"""A size in a header; what is longer is none, and too long for `int`."""
+
+
 def version_of(reply: HTTPResponse) -> str | None:
     """Return what tells this version of the file from others, fit for If-Range; None without."""
     etag = reply.headers.get("ETag", "").strip()
-    if etag and not etag.startswith("W/"):  # weak: equal for files that differ in bytes
-        return str(etag)
-    return reply.headers.get("Last-Modified")
+    strong = bool(etag) and not etag.startswith("W/")  # weak: equal for files that differ in bytes
+    version = str(etag) if strong else reply.headers.get("Last-Modified")
+    # It is sent back in a header, which takes nothing else.
+    return version if version and version.isascii() and version.isprintable() else None
 
 
 def span_of(reply: HTTPResponse) -> tuple[int, int | None]:
     """Return the first byte that the reply holds and the size of the whole file, where it says."""
     length = reply.headers.get("Content-Length", "")
-    size = int(length) if length.isdecimal() else None
+    size = int(length) if re.fullmatch(DIGITS, length) else None
     if reply.status != 206:
         return 0, size
     found = re.fullmatch(
-        r"bytes (\d+)-\d+/(\d+|\*)", reply.headers.get("Content-Range", "").strip()
+        rf"bytes ({DIGITS})-{DIGITS}/({DIGITS}|\*)", reply.headers.get("Content-Range", "").strip()
     )
     if found is None:
         return -1, None
@@ -93,7 +98,7 @@ def span_of(reply: HTTPResponse) -> tuple[int, int | None]:
 
 def size_in(headers: Message) -> int | None:
     """Return the size that a reply 416 gives for the whole file."""
-    found = re.fullmatch(r"bytes \*/(\d+)", headers.get("Content-Range", "").strip())
+    found = re.fullmatch(rf"bytes \*/({DIGITS})", headers.get("Content-Range", "").strip())
     return int(found[1]) if found else None
 
 

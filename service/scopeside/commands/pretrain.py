@@ -77,8 +77,8 @@ def run(args: argparse.Namespace) -> int:
     with folder.held(), stopping() as stopped, _Shown() as tell:
         path = train(recipe, start, folder, tell=tell, stopped=stopped)
     sys.stdout.write(
-        f"{path}\nUse it with --set embed.weights={path}; what it is stands in"
-        f" {path.with_name('card.md')}.\n"
+        f"{path}\nUse it with --set embed.weights={path} --set identity.unit=0.7; what it is"
+        f" stands in {path.with_name('card.md')}.\n"
     )
     return 0
 

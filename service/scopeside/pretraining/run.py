@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from scopeside.errors import ServiceError
 from scopeside.pretraining.archive import Archive
 from scopeside.pretraining.batches import Batch
 from scopeside.pretraining.folder import Folder
@@ -49,8 +51,8 @@ def train(
     `tell` hears after every step; `stopped` is asked before every batch. An interruption loses
     `SAVE_EVERY` steps at most where the process is killed, and none where it is asked to stop.
     Raises KeyboardInterrupt where it was, InputFileError for an archive that cannot be trained
-    on, ConfigError where the folder holds another recipe's training, and OutputError where it
-    cannot be written.
+    on, ConfigError where the folder holds another recipe's training, OutputError where it cannot
+    be written, and ServiceError where the training diverges.
     """
     paths = [Path(path) for path in recipe.archive]
     archive = Archive(paths, frame_px=recipe.plan.frame_px) if paths else None
@@ -68,6 +70,11 @@ def train(
                 if done >= 1.0:
                     break
                 step = trainer.step(batch, done=done)
+                if not math.isfinite(step.loss + step.gradient):
+                    raise ServiceError(
+                        f"The training diverged at step {step.number}: its loss is no number any"
+                        f" more; what was saved last, {SAVE_EVERY} steps before at most, is kept."
+                    )
                 folder.log(spent_s=spent_s, step=step)
                 if step.number % PROBE_EVERY == 0:
                     probe = probed(trainer.mean, frames, device=recipe.device)
@@ -86,8 +93,10 @@ def train(
                         probe=probe,
                     )
                 )
-    finally:
+    except KeyboardInterrupt:
         folder.save(trainer, recipe, start, spent_s)
+        raise
+    folder.save(trainer, recipe, start, spent_s)
     # Numbers that no training batch has; both modes, since one network serves both.
     with BatchStream(recipe.plan, seed=recipe.seed + 1, first=0, archive=archive) as stream:
         state = trainer.settled(_unless(stopped, islice(stream, SETTLING_BATCHES)))

@@ -7,8 +7,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from multiprocessing.queues import Queue
-from queue import Empty, Full
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
@@ -16,23 +16,22 @@ from scopeside.errors import ServiceError
 from scopeside.pretraining.archive import Archive
 from scopeside.pretraining.batches import Batch, Plan, drawn_batch
 
-AHEAD = 8
-PATIENCE_S = 1.0
-"""How long to wait for a batch before asking whether the process still lives."""
-
 
 class BatchStream:
-    """The batches from number `first` on, in order, without end."""
+    """The batches from number `first` on, in order, without end; one is drawn ahead."""
 
     def __init__(self, plan: Plan, *, seed: int, first: int, archive: Archive | None) -> None:
         # Forking would copy torch's locked threads; a fresh process has none.
         context = multiprocessing.get_context("spawn")
-        self._queue: Queue[Batch] = context.Queue(maxsize=AHEAD)
+        self._reader, writer = context.Pipe(duplex=False)
         self._process = context.Process(
-            target=_draw_ahead, args=(plan, seed, first, archive, self._queue), daemon=True
+            target=_draw_ahead, args=(plan, seed, first, archive, writer), daemon=True
         )
         with _uninterrupted():
             self._process.start()
+        # Only the other end may hold it: then the pipe ends when that process does, even in the
+        # middle of a batch.
+        writer.close()
 
     def __enter__(self) -> Self:
         return self
@@ -45,40 +44,30 @@ class BatchStream:
     ) -> None:
         self._process.kill()
         self._process.join()
-        self._queue.close()
+        self._reader.close()
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches. Raises ServiceError where the drawing process died."""
         while True:
             try:
-                yield self._queue.get(timeout=PATIENCE_S)
-            except Empty:
-                if not self._process.is_alive():
-                    raise ServiceError(
-                        "The process that draws the training batches ended with exit code"
-                        f" {self._process.exitcode}; what it printed says why."
-                    ) from None
+                batch: Batch = self._reader.recv()
+            except (EOFError, OSError):
+                self._process.join()
+                raise ServiceError(
+                    "The process that draws the training batches ended with exit code"
+                    f" {self._process.exitcode}; what it printed says why."
+                ) from None
+            yield batch
 
 
 def _draw_ahead(
-    plan: Plan, seed: int, first: int, archive: Archive | None, queue: Queue[Batch]
+    plan: Plan, seed: int, first: int, archive: Archive | None, writer: Connection
 ) -> None:
-    parent = multiprocessing.parent_process()
     for number in count(first):
-        batch = drawn_batch(plan, seed=seed, number=number, archive=archive)
-        while not _put(queue, batch):
-            if parent is not None and not parent.is_alive():
-                # Killed, it could not end this process, which would wait for it for ever.
-                queue.cancel_join_thread()
-                return
-
-
-def _put(queue: Queue[Batch], batch: Batch) -> bool:
-    try:
-        queue.put(batch, timeout=PATIENCE_S)
-    except Full:
-        return False
-    return True
+        try:
+            writer.send(drawn_batch(plan, seed=seed, number=number, archive=archive))
+        except BrokenPipeError:
+            return  # the training was killed, and could not end this process
 
 
 @contextmanager
@@ -90,6 +79,8 @@ def _uninterrupted() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # Started within, it would let the signals through again.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield

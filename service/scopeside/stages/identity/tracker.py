@@ -26,7 +26,7 @@ from scopeside.prototypes import (
 from scopeside.stages.identity.gallery import Gallery
 
 REACH = 0.6
-"""Farthest that a community may lie from an identity, in units of the spread, to be it."""
+"""Farthest that a community may lie from an identity, in the unit of distances, to be it."""
 OVERLAP_REACH = 1.0
 """How much farther full overlap with the last frame lets it lie, as a share of REACH."""
 PROOF_FRAMES = 2
