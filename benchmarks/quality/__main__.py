@@ -24,7 +24,7 @@ from quality import cases, verdict  # noqa: E402
 from quality.encoders import resolved  # noqa: E402
 from quality.probe import probe  # noqa: E402
 from quality.sets import FRAMES, PROTOCOLS, Protocol, data_folder  # noqa: E402
-from scopeside.errors import FatalError  # noqa: E402
+from scopeside.errors import ConfigError, FatalError  # noqa: E402
 from table import table  # noqa: E402
 
 MODES = ("chips", "shared")
@@ -108,7 +108,10 @@ def _sources(names: list[str], folder: Path) -> dict[str, str]:
     for name in names:
         source = resolved(name, folder)
         load_weights(source)  # a missing file is told before an hour of work
-        found[Path(name).name] = source
+        short = Path(name).name
+        if short in found:
+            raise ConfigError(f"Two of the --weights are called {short}: rename one of the files.")
+        found[short] = source
     return found
 
 

@@ -33,6 +33,16 @@ def configuration(weights: str, mode: str, chip_px: int, *sets: str) -> Configur
     )
 
 
+def known_as(one: Embedder) -> str:
+    """Return `embed.weights` as far as it matters after the embedding: the unit of distances.
+
+    Only the built-in encoder has one of its own; all others are counted in spreads, as `seeded` is.
+    """
+    from scopeside.stages.embed.builtin import NAME
+
+    return "builtin" if one.info.weights_name == NAME else "seeded"
+
+
 def resolved(weights: str, folder: Path) -> str:
     """Return what `embed.weights` takes; `random` or `random:SEED` is made once, in `folder`."""
     kind, _, seed = weights.partition(":")

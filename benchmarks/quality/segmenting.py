@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quality.encoders import configuration
+from quality.encoders import configuration, known_as
 from quality.scores import Scores, mean_scores, score
 from quality.sets import Labelled, Protocol
 from scopeside.assembly import assemble, still_frame
@@ -34,7 +34,9 @@ def segmentations(
     embedder: Embedder, protocol: Protocol, images: list[Array], *sets: str
 ) -> list[Segmentation]:
     """Segment every image by itself, as the first frame of a series, with `sets` changed."""
-    pipeline = assemble(configuration("builtin", "chips", protocol.chip_px, *sets), embedder)
+    pipeline = assemble(
+        configuration(known_as(embedder), "chips", protocol.chip_px, *sets), embedder
+    )
     found = []
     for number, image_YX in enumerate(images):
         pipeline.reset()

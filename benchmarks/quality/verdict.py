@@ -144,7 +144,8 @@ def _best_random(rows: Sequence[Row]) -> dict[str, Row]:
         return _by_set(rows, lambda row: _is(row, AUTO, weights, "chips"))
 
     def mean(weights: str) -> float:
-        return float(np.mean([row["iou_equal"] for row in found(weights).values()]))
+        of_real = [row["iou_equal"] for name, row in found(weights).items() if name in REAL]
+        return float(np.mean(of_real)) if of_real else 0.0
 
     return found(max(sorted(names), key=mean)) if names else {}
 
