@@ -125,3 +125,12 @@ def test_results_of_another_shape_show_their_lists_of_rows(tmp_path):
     page = table.page(table.load(tmp_path))
     assert "## Other\n" in page
     assert "### Timing\n\n| candidate | wall, ms |\n|---|---|\n| x | 3 |" in page
+
+
+def test_the_readme_leaves_out_what_make_bench_does_not_measure() -> None:
+    shown = table.speed({"one": REPORT, "quality": {**REPORT, "aims": [{**AIM, "what": "beauty"}]}})
+    assert "beauty" not in shown.lower()
+    assert (
+        "beauty"
+        in table.aims_table({"quality": {**REPORT, "aims": [{**AIM, "what": "beauty"}]}}).lower()
+    )
