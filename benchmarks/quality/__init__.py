@@ -1,1 +1,1 @@
-"""How right are the label maps? Labelled micrographs, simulated frames, streams; see README.md."""
+"""How right are the label maps? Labelled micrographs, simulated frames, streams: docs/quality.md."""

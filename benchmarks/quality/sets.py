@@ -252,7 +252,3 @@ PROTOCOLS = (
         aimed=False,
     ),
 )
-
-
-def protocol(name: str) -> Protocol:
-    return next(one for one in PROTOCOLS if one.name == name)

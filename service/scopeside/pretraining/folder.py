@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import pickle
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+from scopeside.checkpoints.lock import locked
 from scopeside.errors import ConfigError, OutputError
 from scopeside.pretraining.card import card_text, provenance
 from scopeside.pretraining.probe import Probe
@@ -24,7 +24,7 @@ ENCODER_FILE = "encoder.safetensors"
 COMPACT_FILE = "encoder-int8.safetensors"
 CARD_FILE = "card.md"
 PLOT_FILE = "training.png"
-LOCK_FILE = "training.lock"
+LOCKED = "training"
 
 
 _UNREADABLE = (
@@ -52,28 +52,18 @@ class Folder:
                 f"The folder {path} cannot be made ({error.strerror}): choose another with -o."
             ) from None
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self) -> AbstractContextManager[None]:
         """Hold the folder for one training: two would take turns to overwrite each other.
 
-        Raises ConfigError where another process holds it. On Windows nothing is held.
+        Entering raises ConfigError where another process holds it. On Windows nothing is held.
         """
-        if sys.platform == "win32":
-            yield
-            return
-        import fcntl
-
-        with ExitStack() as opened:
-            with _Telling(self._path):
-                file = opened.enter_context((self._path / LOCK_FILE).open("ab"))
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigError(
-                    f"Another process trains in {self._path}; wait for it, stop it, or choose"
-                    " another folder with -o."
-                ) from None
-            yield
+        return locked(
+            self._path / LOCKED,
+            refusal=ConfigError(
+                f"Another process trains in {self._path}; wait for it, stop it, or choose another"
+                " folder with -o."
+            ),
+        )
 
     def resume(self, trainer: Trainer, recipe: Recipe, start: Weights) -> float:
         """Bring `trainer` to where the folder's training was left; return the seconds spent.
