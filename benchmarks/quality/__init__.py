@@ -1,1 +1,1 @@
-"""How right are the label maps? Labelled micrographs, simulated frames, streams: docs/quality.md."""
+"""How right are the label maps? The protocol is in docs/quality.md."""
