@@ -35,10 +35,10 @@ def mixture_of(ids_N: UInt16, embeddings_ND: Float32, grid: ChipGrid) -> Mixture
     border_B = np.flatnonzero(border_N)
     if len(border_B) == 0:
         return Mixture(second_N=second_N, ballots_N=ballots_N)
-    unit_ND = _unit(embeddings_ND)
-    means_KD = _pure_means(unit_ND, place_N, ~border_N, len(names))
+    scale_N = _scale(embeddings_ND)
+    means_KD = _pure_means(embeddings_ND, scale_N, place_N, ~border_N, len(names))
     own_B = place_N[border_B]
-    product_BK = unit_ND[border_B] @ means_KD.T
+    product_BK = (embeddings_ND[border_B] @ means_KD.T) * scale_N[border_B, None]
     product_KK = means_KD @ means_KD.T
     square_K = np.diag(product_KK)
     own_mean_B = product_BK[np.arange(len(border_B)), own_B]
@@ -76,18 +76,24 @@ def _near(place_RC: Int64, communities: int, reach: int) -> NDArray[np.bool_]:
 
 
 def _pure_means(
-    unit_ND: Float32, place_N: Int64, pure_N: NDArray[np.bool_], communities: int
+    embeddings_ND: Float32,
+    scale_N: Float32,
+    place_N: Int64,
+    pure_N: NDArray[np.bool_],
+    communities: int,
 ) -> Float32:
+    """Return the mean unit embedding of each community's chips away from borders."""
     pure_K = np.bincount(place_N[pure_N], minlength=communities)
     counts_N = pure_N | (pure_K < PURE_CHIPS)[place_N]
+    counted_K = np.bincount(place_N[counts_N], minlength=communities)
     weight_KN = np.zeros((communities, len(place_N)), np.float32)
-    weight_KN[place_N[counts_N], np.flatnonzero(counts_N)] = 1.0
-    weight_KN /= weight_KN.sum(axis=1, keepdims=True)
-    means_KD: Float32 = weight_KN @ unit_ND
+    chips = np.flatnonzero(counts_N)
+    weight_KN[place_N[chips], chips] = scale_N[chips] / counted_K[place_N[chips]]
+    means_KD: Float32 = weight_KN @ embeddings_ND
     return means_KD
 
 
-def _unit(embeddings_ND: Float32) -> Float32:
+def _scale(embeddings_ND: Float32) -> Float32:
+    """Return what makes each row one of length one; rows of zeros stay so."""
     norm_N = np.sqrt(np.einsum("nd,nd->n", embeddings_ND, embeddings_ND))
-    unit_ND: Float32 = embeddings_ND / np.maximum(norm_N, np.finfo(np.float32).tiny)[:, None]
-    return unit_ND
+    return np.divide(1.0, norm_N, out=np.zeros_like(norm_N), where=norm_N > 0)
