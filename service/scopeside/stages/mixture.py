@@ -96,4 +96,5 @@ def _pure_means(
 def _scale(embeddings_ND: Float32) -> Float32:
     """Return what makes each row one of length one; rows of zeros stay so."""
     norm_N = np.sqrt(np.einsum("nd,nd->n", embeddings_ND, embeddings_ND))
-    return np.divide(1.0, norm_N, out=np.zeros_like(norm_N), where=norm_N > 0)
+    scale_N: Float32 = np.divide(1.0, norm_N, out=np.zeros_like(norm_N), where=norm_N > 0)
+    return scale_N
