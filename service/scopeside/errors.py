@@ -8,6 +8,7 @@
     │   ├── OutputError            a file cannot be written
     │   ├── WeightsError           encoder weights are absent, unsafe or do not fit
     │   ├── BackendError           an embedding backend is absent or fails its parity check
+    │   │   └── DeviceMemoryError  a GPU's memory does not hold a tile; a smaller one may fit
     │   ├── MissingExtraError      a command needs packages that are not installed
     │   └── ServiceError           the service (or a peer process) did not do what it must
     ├── DropError                  one message is dropped and counted under `reason`
@@ -73,6 +74,10 @@ class WeightsError(FatalError):
 
 class BackendError(FatalError):
     exit_code = 7
+
+
+class DeviceMemoryError(BackendError):
+    """Caught while warming up, where a smaller tile is tried; fatal when none is left."""
 
 
 class MissingExtraError(FatalError):
