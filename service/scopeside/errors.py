@@ -11,6 +11,7 @@
     │   │   └── DeviceMemoryError  a GPU's memory does not hold a tile; a smaller one may fit
     │   ├── MissingExtraError      a command needs packages that are not installed
     │   └── ServiceError           the service (or a peer process) did not do what it must
+    ├── EngineRefusedError         a library does not load a kept engine, which is built anew
     ├── DropError                  one message is dropped and counted under `reason`
     └── RequestError               one control request is refused; the reply carries `code`
 
@@ -86,6 +87,10 @@ class MissingExtraError(FatalError):
 
 class ServiceError(FatalError):
     exit_code = 9
+
+
+class EngineRefusedError(ScopesideError):
+    """Never leaves the embedding stage: caught, logged in one line, and answered by building."""
 
 
 class DropError(ScopesideError):

@@ -26,18 +26,15 @@ class FoldedTrunk(nn.Module):
     ) -> None:
         super().__init__()
         values = values_of(state)
-        self.stem = _convolution(*folded_stem(values), stride=2, padding=3)
+        self.stem = _convolution(folded_stem(values), dtype, stride=2, padding=3)
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         blocks = [
-            FoldedBottleneck(values, f"layer{number}.{block}", 1 if block else stage.stride)
+            FoldedBottleneck(values, f"layer{number}.{block}", 1 if block else stage.stride, dtype)
             for number, stage in enumerate(STAGES, start=1)
             for block in range(stage.blocks)
         ]
         self.blocks = nn.Sequential(*blocks)
-        # Converted on the host, so that no float64 travels; channels last, as convolutions of
-        # every library on GPUs want them and as a CPU is served no worse.
-        self.to(dtype=dtype).to(device=device, memory_format=torch.channels_last)
-        self.eval().requires_grad_(requires_grad=False)
+        self.to(device).eval().requires_grad_(requires_grad=False)
 
     def forward(self, x_B1HW: Tensor) -> Tensor:
         """Return the `(B, 2048, h, w)` map of grey input in [0, 1]."""
@@ -48,21 +45,21 @@ class FoldedTrunk(nn.Module):
 class FoldedBottleneck(nn.Module):
     """`resnet50.Bottleneck` with its batch norms in its convolutions."""
 
-    def __init__(self, values: Mapping[str, Float64], name: str, stride: int) -> None:
+    def __init__(
+        self, values: Mapping[str, Float64], name: str, stride: int, dtype: torch.dtype
+    ) -> None:
         super().__init__()
 
-        def part(number: int, **geometry: int) -> nn.Conv2d:
-            return _convolution(
-                *folded(values, f"{name}.conv{number}", f"{name}.bn{number}"), **geometry
-            )
+        def part(conv: str, norm: str, *, stride: int = 1, padding: int = 0) -> nn.Conv2d:
+            both = folded(values, f"{name}.{conv}", f"{name}.{norm}")
+            return _convolution(both, dtype, stride=stride, padding=padding)
 
-        self.conv1 = part(1)
-        self.conv2 = part(2, stride=stride, padding=1)
-        self.conv3 = part(3)
+        self.conv1 = part("conv1", "bn1")
+        self.conv2 = part("conv2", "bn2", stride=stride, padding=1)
+        self.conv3 = part("conv3", "bn3")
         self.downsample: nn.Conv2d | None = None
         if f"{name}.downsample.0.weight" in values:
-            both = folded(values, f"{name}.downsample.0", f"{name}.downsample.1")
-            self.downsample = _convolution(*both, stride=stride)
+            self.downsample = part("downsample.0", "downsample.1", stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
         identity = x if self.downsample is None else self.downsample(x)
@@ -100,11 +97,14 @@ def output_dtype(dtype: torch.dtype, head: Head) -> torch.dtype:
 
 
 def _convolution(
-    weight_OIKK: Float64, bias_O: Float64, *, stride: int = 1, padding: int = 0
+    both: tuple[Float64, Float64], dtype: torch.dtype, *, stride: int, padding: int
 ) -> nn.Conv2d:
+    weight_OIKK, bias_O = map(torch.from_numpy, both)
     outputs, inputs, side, _ = weight_OIKK.shape
     with torch.device("meta"):
         convolution = nn.Conv2d(inputs, outputs, side, stride=stride, padding=padding)
-    convolution.weight = nn.Parameter(torch.from_numpy(weight_OIKK), requires_grad=False)
-    convolution.bias = nn.Parameter(torch.from_numpy(bias_O), requires_grad=False)
+    # Channels last, as convolutions on GPUs want them and as a CPU is served no worse.
+    placed_OIKK = weight_OIKK.to(dtype, memory_format=torch.channels_last)
+    convolution.weight = nn.Parameter(placed_OIKK, requires_grad=False)
+    convolution.bias = nn.Parameter(bias_O.to(dtype), requires_grad=False)
     return convolution

@@ -23,7 +23,7 @@ class HostProgram:
         self._given_B1HW = torch.empty(self._input_B1HW.shape, pin_memory=cuda)
         self._found_BF = torch.empty(self._output_BF.shape, pin_memory=cuda)
         # A stream of its own: TensorRT waits for the device on every call in the default one.
-        self._stream = torch.cuda.Stream(device) if cuda else None
+        self._stream = torch.cuda.Stream(device) if cuda else None  # type: ignore[no-untyped-call]
 
     def __call__(self, tiles_TB1HW: Float32, out_TBF: Float32) -> None:
         with torch.inference_mode(), torch.cuda.stream(self._stream):

@@ -119,7 +119,7 @@ class TorchDeviceProgram:
         graph = torch.cuda.CUDAGraph()
         device = self._input_TB1HW.device
         with torch.cuda.device(device):
-            stream = torch.cuda.Stream(device)
+            stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
             stream.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(stream):
                 for _ in range(WARM_UP_RUNS):
