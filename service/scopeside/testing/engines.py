@@ -26,8 +26,8 @@ class FakeEngineLibrary:
     """Engines that are a line of JSON and compute cheap features of each 32-pixel cell.
 
     With `network` they compute that instead. `memory` is the most inputs that a tile may have;
-    `broken` makes every build fail, and `refuses` every load, as after an update that no key
-    knows of. What was built and loaded is counted.
+    `broken` makes every build fail, and `refuse_next` the next load, as after a change that no
+    key knows of. What was built and loaded is counted.
     """
 
     alignment_bytes = ALIGNMENT_BYTES
@@ -38,7 +38,7 @@ class FakeEngineLibrary:
         self.machine = machine
         self.memory = memory
         self.broken = False
-        self.refuses = False
+        self.refuse_next = False
         self.built: list[tuple[int, ...]] = []
         self.loaded: list[tuple[int, ...]] = []
         self._network = network
@@ -59,7 +59,8 @@ class FakeEngineLibrary:
             dtype = getattr(torch, described["dtype"].removeprefix("torch."))
         except (ValueError, KeyError) as error:
             raise EngineRefusedError("the fake library does not load it") from error
-        if self.refuses:
+        if self.refuse_next:
+            self.refuse_next = False
             raise EngineRefusedError("the fake library does not load it")
         self._hold(shape)
         self.loaded.append(shape)

@@ -38,7 +38,7 @@ def choose(settings: Settings) -> Choice:
             "Embedding needs torch, which is not installed; pip install 'scopeside[cpu]'."
         )
     device, device_reason = _device(settings)
-    backend, backend_reason = _backend(settings, device)
+    backend, backend_reason = _backend(settings, device, device_reason)
     precision, precision_reason = _precision(settings, backend, device)
     return Choice(
         backend=backend,
@@ -70,7 +70,7 @@ def _device(settings: Settings) -> tuple[str, str]:
     return f"cuda:{number}", f"device = {asked} was asked for"
 
 
-def _backend(settings: Settings, device: str) -> tuple[Backend, str]:
+def _backend(settings: Settings, device: str, device_reason: str) -> tuple[Backend, str]:
     asked = settings.embed.backend
     has_openvino = importlib.util.find_spec("openvino") is not None
     if asked == "openvino":
@@ -88,7 +88,7 @@ def _backend(settings: Settings, device: str) -> tuple[Backend, str]:
     if asked == "torch":
         return "torch", "embed.backend = torch was asked for"
     if asked == "tensorrt":
-        return _tensorrt(device)
+        return _tensorrt(device, device_reason)
     if device != "cpu":
         return _on_gpu(device)
     if has_openvino:
@@ -96,11 +96,11 @@ def _backend(settings: Settings, device: str) -> tuple[Backend, str]:
     return "torch", "backend torch: OpenVINO is not installed (pip install 'scopeside[cpu]')"
 
 
-def _tensorrt(device: str) -> tuple[Backend, str]:
+def _tensorrt(device: str, device_reason: str) -> tuple[Backend, str]:
     if device == "cpu":
         raise BackendError(
-            "embed.backend = tensorrt runs on NVIDIA GPUs, and the encoder is to run on the CPU;"
-            " set device = auto on a machine that has one, or embed.backend = auto."
+            f"embed.backend = tensorrt needs an NVIDIA GPU, but {device_reason}; set"
+            " embed.backend = auto, or see to the driver and to a CUDA build of torch."
         )
     lack = _lack(device, installed())
     if lack:

@@ -45,11 +45,15 @@ class EngineHeader(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineEntry:
-    """A file of the cache; `header` is None where it cannot be read."""
+    """A file of the cache; `header` is None where it cannot be read.
+
+    `used_ns` is when it was built or last loaded, UTC.
+    """
 
     path: Path
     header: EngineHeader | None
     size_bytes: int
+    used_ns: int
 
 
 class EngineCache:
@@ -135,7 +139,10 @@ def entries(folder: Path) -> Iterator[EngineEntry]:
     for path in _newest_first(folder) if folder.is_dir() else ():
         with path.open("rb") as file:
             header, _ = _header_of(file.read(len(MAGIC) + MOST_HEADER_BYTES))
-            yield EngineEntry(path=path, header=header, size_bytes=os.fstat(file.fileno()).st_size)
+            found = os.fstat(file.fileno())
+        yield EngineEntry(
+            path=path, header=header, size_bytes=found.st_size, used_ns=found.st_mtime_ns
+        )
 
 
 def _newest_first(folder: Path) -> list[Path]:

@@ -38,7 +38,9 @@ class FoldedTrunk(nn.Module):
 
     def forward(self, x_B1HW: Tensor) -> Tensor:
         """Return the `(B, 2048, h, w)` map of grey input in [0, 1]."""
-        planes = torch.cat([x_B1HW, torch.ones_like(x_B1HW)], dim=1)
+        # Of a static shape, so that a compiler sees a constant.
+        ones_B1HW = torch.ones(x_B1HW.shape, dtype=x_B1HW.dtype, device=x_B1HW.device)
+        planes = torch.cat([x_B1HW, ones_B1HW], dim=1)
         return cast(Tensor, self.blocks(self.pool(torch.relu_(self.stem(planes)))))
 
 

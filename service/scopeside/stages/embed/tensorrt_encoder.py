@@ -23,7 +23,7 @@ from scopeside.stages.embed.engine_library import Engine, EngineLibrary
 from scopeside.stages.embed.folded import FOLDED_VERSION, FoldedResNet50, FoldedTrunk
 from scopeside.stages.embed.host_program import HostProgram
 from scopeside.stages.embed.resnet50 import Head
-from scopeside.stages.embed.torch_encoder import DTYPES, TorchEncoder, device_title
+from scopeside.stages.embed.torch_encoder import DTYPES, TorchEncoder, device_title, run_once
 from scopeside.stages.embed.weights import Weights
 
 log = logging.getLogger(__name__)
@@ -169,7 +169,7 @@ class EngineProgram:
         # Tiles of odd shapes follow each other at addresses that TensorRT does not take.
         aligned = tiles == 1 or tile_B1HW.nbytes % alignment_bytes == 0
         self._aligned_B1HW = None if aligned else torch.empty_like(tile_B1HW)
-        self.run()
+        run_once(self, device)
 
     @property
     def input_TB1HW(self) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from scopeside.stages.embed.device_memory import device_memory
-from scopeside.stages.embed.encoder import ShapeBCHW, output_shape
+from scopeside.stages.embed.encoder import DeviceProgram, ShapeBCHW, output_shape
 from scopeside.stages.embed.folded import FoldedResNet50, FoldedTrunk, output_dtype
 from scopeside.stages.embed.host_program import HostProgram
 from scopeside.stages.embed.resnet50 import GreyResNet50, Head, ResNet50, from_state
@@ -94,7 +94,7 @@ class TorchDeviceProgram:
         self._input_TB1HW = input_TB1HW
         self._output_TBF = output_TBF
         self._graph = self._captured() if input_TB1HW.is_cuda else None
-        self.run()
+        run_once(self, input_TB1HW.device)
 
     @property
     def input_TB1HW(self) -> Tensor:
@@ -129,6 +129,18 @@ class TorchDeviceProgram:
             with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
                 self._enqueue()
         return graph
+
+
+def run_once(program: DeviceProgram, device: torch.device) -> None:
+    """Run a new program and wait for it: what a library does at its first call is then done."""
+    if device.type != "cuda":
+        program.run()
+        return
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(stream):
+        program.run()
+    torch.cuda.synchronize(device)
 
 
 def device_title(device: torch.device) -> str:
