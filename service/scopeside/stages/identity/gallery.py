@@ -5,6 +5,7 @@ Shape suffixes: J known identities; D embedding features.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +62,10 @@ class Gallery:
             chips_K=np.array([entry.chips for entry in entries]),
             unit=self._unit,
         )
+
+    def means(self, ids: Sequence[int]) -> Float32:
+        """Return the mean unit embeddings of known identities, in the order given."""
+        return np.stack([self._entries[id_].mean_D for id_ in ids])
 
     def add(self, looks: Prototypes, row: int, *, frame: int) -> int | None:
         """Take in what `looks` has in `row`; None when ids or room are used up.

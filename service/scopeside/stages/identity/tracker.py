@@ -24,6 +24,7 @@ from scopeside.prototypes import (
     prototypes_of,
 )
 from scopeside.stages.identity.gallery import Gallery
+from scopeside.stages.identity.lasting import lasting
 
 REACH = 0.6
 """Farthest that a community may lie from an identity, in the unit of distances, to be it."""
@@ -58,7 +59,8 @@ class IdentityTracker:
     at most one claims each identity still free (the assignment of greatest total likeness, by
     SciPy). What is like nothing known gets a new id once it was seen `PROOF_FRAMES` frames in a
     row, and until then wears the id of the nearest; in a frame of which nothing is known ids
-    are given at once. An identity that vanished is remembered and returns with its id.
+    are given at once. What is joined into another keeps its id on the chips that still look like
+    it. An identity that vanished is remembered and returns with its id.
 
     Overlap counts as far as the partition agrees with the last frame's ids: after a jump of the
     stage or a run of lost frames it does not, and the prototypes decide alone. The answer
@@ -98,6 +100,9 @@ class IdentityTracker:
         self._bear(looks, id_K)
         self._lend(looks, id_K)
         ids_N = id_K[partition.labels_N]
+        before = self._before
+        if before is not None and before.grid == grid and self._merge_distance > 0:
+            ids_N = lasting(before.ids_N, ids_N, embeddings_ND, self._gallery)
         self._before = _Before(ids_N=ids_N, grid=grid)
         present, chips = np.unique(ids_N, return_counts=True)
         appeared, vanished = self._gallery.attend(frozenset(present.tolist()), frame=self._frame)
