@@ -146,7 +146,7 @@ class EmbedSettings(Section):
     """SHA-256 that the weights must have; others are refused."""
     batch: Annotated[int, Field(ge=1, le=4096)] | None = None
     """Most chips in one encoder call: those of a frame are cut into equal tiles. When absent, 25
-    on a CPU, which divides the 225 chips of a 512 x 512 frame, and 512 on a GPU, where a tile that
+    on a CPU, which divides the 225 chips of a 512 x 512 frame, and 1024 on a GPU, where a tile that
     does not fit its memory is halved while warming up."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads of the encoder; 0 takes every core."""

@@ -169,6 +169,7 @@ def test_clear_deletes_every_engine_and_nothing_else(cache, capsys):
     kept = EngineCache(cache)
     kept.save(HERE, b"x" * 1_000_000, build_s=1.0)
     (kept.folder / "torn.engine").write_bytes(b"x" * 500_000)
+    (kept.folder / ".part-of-a-killed-build").write_bytes(b"x")
     (cache / "other.compiled").write_bytes(b"x")
     assert main(["engine", "clear"]) == 0
     assert capsys.readouterr().out == f"2 engines deleted, 1.5 MB, from {kept.folder}\n"

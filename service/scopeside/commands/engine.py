@@ -154,6 +154,7 @@ def _here(settings: Settings) -> tuple[EngineMachine | None, str]:
 
 def _clear(settings: Settings) -> int:
     from scopeside.stages.embed.engine_cache import engines_folder
+    from scopeside.stages.embed.private_folder import PART
 
     folder = engines_folder(settings.service.cache)
     kept = _entries(folder)
@@ -164,6 +165,9 @@ def _clear(settings: Settings) -> int:
             raise OutputError(
                 f"The engine {entry.path} cannot be deleted: {error.strerror or error}."
             ) from error
+    # What a build that was killed in the middle of writing left behind.
+    for path in folder.glob(f"{PART}*") if folder.is_dir() else ():
+        path.unlink(missing_ok=True)
     total_bytes = sum(entry.size_bytes for entry in kept)
     sys.stdout.write(f"{_counted(kept)} deleted, {total_bytes / 1e6:.1f} MB, from {folder}\n")
     return 0

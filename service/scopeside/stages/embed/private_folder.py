@@ -11,6 +11,9 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+PART = ".part-"
+"""How the name of a file begins that is not written to its end."""
+
 
 def user_folder(name: str) -> Path:
     """Return the folder `name` in the user's cache folder."""
@@ -33,7 +36,7 @@ def make_private(folder: Path) -> None:
 
 def write_whole(path: Path, parts: Iterable[bytes]) -> None:
     """Write the parts as one file; another process never sees half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PART)
     try:
         with os.fdopen(handle, "wb") as file:
             for part in parts:
