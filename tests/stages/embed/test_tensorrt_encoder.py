@@ -190,6 +190,15 @@ def test_an_engine_that_does_not_fit_at_all_or_cannot_be_built_is_an_error(weigh
     assert list((tmp_path / "engines").iterdir()) == []
 
 
+def test_an_engine_that_is_refused_when_it_was_just_built_is_an_error_and_not_kept(
+    library, encoder, tmp_path
+):
+    library.refuse_next = True
+    with pytest.raises(BackendError, match=r"was built and cannot be used: the fake library"):
+        encoder.compile(SHAPE, "pool")
+    assert list((tmp_path / "engines").iterdir()) == []
+
+
 def test_it_says_what_it_is(encoder):
     assert encoder.name == "torch-tensorrt-2.13.0"
     assert (encoder.device, encoder.precision) == ("cpu", "fp16")

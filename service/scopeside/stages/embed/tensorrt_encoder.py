@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import torch
 from torch import Tensor
 
-from scopeside.errors import EngineRefusedError
+from scopeside.errors import BackendError, EngineRefusedError
 from scopeside.stages.embed.device_memory import device_memory
 from scopeside.stages.embed.encoder import DeviceProgram, ShapeBCHW, output_shape
 from scopeside.stages.embed.engine_cache import EngineCache
@@ -117,15 +117,10 @@ class TensorRtEncoder:
         if data is None:
             return None
         try:
-            engine = self._library.load(data)
+            return self._loaded(key, data)
         except EngineRefusedError as error:
             self._cache.refuse(key, str(error))
             return None
-        expected = (key.shape_BCHW, output_shape(key.shape_BCHW, key.head))
-        if (engine.input_shape, engine.output_shape) != expected:
-            self._cache.refuse(key, f"it takes {engine.input_shape} to {engine.output_shape}")
-            return None
-        return engine
 
     def _built(self, key: EngineKey) -> Engine:
         log.info(f"building the engine {key.title}, which can take minutes")
@@ -137,9 +132,23 @@ class TensorRtEncoder:
             )
             data = self._library.build(module, input_B1HW)
         build_s = time.monotonic() - begun_s
-        engine = self._library.load(data)
+        try:
+            engine = self._loaded(key, data)
+        except EngineRefusedError as error:
+            raise BackendError(
+                f"The engine {key.title} was built and cannot be used: {error}; set"
+                " embed.backend = torch."
+            ) from error
         self._cache.save(key, data, build_s=build_s)
         log.info(f"built the engine {key.title}", extra={"build_s": round(build_s, 1)})
+        return engine
+
+    def _loaded(self, key: EngineKey, data: bytes) -> Engine:
+        """Raises EngineRefusedError for what is not the engine of `key`."""
+        engine = self._library.load(data)
+        expected = (key.shape_BCHW, output_shape(key.shape_BCHW, key.head))
+        if (engine.input_shape, engine.output_shape) != expected:
+            raise EngineRefusedError(f"it takes {engine.input_shape} to {engine.output_shape}")
         return engine
 
     @cached_property
