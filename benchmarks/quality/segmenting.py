@@ -13,9 +13,9 @@ from quality.encoders import configuration, known_as
 from quality.scores import Scores, mean_scores, score
 from quality.sets import Labelled, Protocol
 from scopeside.assembly import assemble, still_frame
-from scopeside.messages import Array, ChipGrid, Identified, Segmentation
+from scopeside.messages import Array, ChipGrid, Segmentation
 from scopeside.ports import Embedder
-from scopeside.stages.labelmap import LabelMapper
+from scopeside_kernels.reference import paint
 
 EQUAL_RESOLUTIONS = (0.3, 0.5, 1.0)
 """Where encoders are compared at equal clustering: each of these, nothing joined afterwards."""
@@ -75,6 +75,7 @@ def iou_at_equal_clustering(
 
 
 def painted(labels_N: Array, grid: ChipGrid) -> Array:
-    """Paint chip labels that count from 0 as the service paints its own: by soft votes."""
-    identified = Identified(ids_N=(labels_N + 1).astype("uint16"), identities=())
-    return LabelMapper().paint(identified, grid).labels_YX
+    """Paint chip labels that count from 0 by the service's soft votes, undivided: what divides
+    them is the embedding, which other methods do not have."""
+    ids_N = (labels_N + 1).astype("uint16")
+    return paint(ids_N, grid.y0_R, grid.x0_C, grid.chip_px, grid.shape)[0]

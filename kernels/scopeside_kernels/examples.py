@@ -33,7 +33,9 @@ def _paint(chip_px: int, origins: int) -> None:
     y0 = np.arange(origins, dtype=np.int64)
     shape = (origins + chip_px - 1, origins + chip_px - 1)
     tables = paint_tables(y0, y0, chip_px, shape, device="cpu")
-    paint(torch.zeros(origins**2, dtype=torch.uint16), tables)
+    ids_N = torch.zeros(origins**2, dtype=torch.uint16)
+    ballots_N = torch.zeros(origins**2, dtype=torch.uint8)
+    paint(ids_N, tables, second_N=ids_N, ballots_N=ballots_N)
 
 
 def _regions(dtype: torch.dtype) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from scopeside_kernels.launch import launch_config
-from scopeside_kernels.reference import AxisPlan, Int32, Int64, Window, plan_paint
+from scopeside_kernels.reference import BALLOTS, AxisPlan, Int32, Int64, Window, plan_paint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def paint_tables(
         chips=plan.chips,
         chip_px=chip_px,
         window=window,
-        wide=511 * most_votes >= 2**31,  # the share is (510 votes + total) // (2 total)
+        wide=511 * BALLOTS * most_votes >= 2**31,  # the share is (510 votes + total) // (2 total)
         block_px=block_px,
         y0_R=on_device(y0_R),
         x0_C=on_device(x0_C),

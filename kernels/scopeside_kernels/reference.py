@@ -403,6 +403,9 @@ def chips(
 
 Window = Literal["triangle", "uniform"]
 
+BALLOTS = 64
+"""Votes of a chip, which it may divide between two ids; the weight of a place multiplies them."""
+
 _ABSENT = 1 << 16
 """Sorts behind every uint16 id: fills up the places of a cell that has fewer ids than chips."""
 
@@ -489,23 +492,37 @@ def paint(
     shape: tuple[int, int],
     *,
     window: Window = "triangle",
+    second_N: UInt16 | None = None,
+    ballots_N: UInt8 | None = None,
 ) -> tuple[UInt16, UInt8]:
     """Let overlapping chips vote for the label of every pixel; see `paint_plan`."""
-    return paint_plan(ids_N, plan_paint(y0_R, x0_C, chip_px, shape, window=window))
+    plan = plan_paint(y0_R, x0_C, chip_px, shape, window=window)
+    return paint_plan(ids_N, plan, second_N=second_N, ballots_N=ballots_N)
 
 
-def paint_plan(ids_N: UInt16, plan: PaintPlan) -> tuple[UInt16, UInt8]:
+def paint_plan(
+    ids_N: UInt16,
+    plan: PaintPlan,
+    *,
+    second_N: UInt16 | None = None,
+    ballots_N: UInt8 | None = None,
+) -> tuple[UInt16, UInt8]:
     """Return every pixel's label and the share of the votes for it, as 0 to 255.
 
     Each chip votes for its id on its pixels with weight `w(v) w(u)` at row v and column u of a
     chip of c pixels: `w(u) = min(2u + 1, 2c - 2u - 1)` for the triangle window, which trusts the
-    middle of a chip over its rim, and 1 for the uniform one. Votes are integers; most votes win,
-    ties go to the lower id, and the share is rounded half up:
-    `(510 * votes + total) // (2 * total)`.
+    middle of a chip over its rim, and 1 for the uniform one. A chip that shows two materials casts
+    `ballots_N` of its `BALLOTS` votes for its id and the rest for `second_N`; without them all are
+    its id's. Votes are integers; most votes win, ties go to the lower id, and the share is rounded
+    half up: `(510 * votes + total) // (2 * total)`.
     """
     ids_RC = ids_N.reshape(plan.chips)
-    low_II = _reduce_cells(np.minimum, ids_RC, plan)
-    contested_II = low_II != _reduce_cells(np.maximum, ids_RC, plan)
+    second_RC, ballots_RC = ids_RC, np.full(plan.chips, BALLOTS, np.uint8)
+    if second_N is not None and ballots_N is not None:
+        ballots_RC = ballots_N.reshape(plan.chips)
+        second_RC = np.where(ballots_RC < BALLOTS, second_N.reshape(plan.chips), ids_RC)
+    low_II = _reduce_cells(np.minimum, np.minimum(ids_RC, second_RC), plan)
+    contested_II = low_II != _reduce_cells(np.maximum, np.maximum(ids_RC, second_RC), plan)
     labels_YX = np.take(np.take(low_II, plan.x.interval_X, axis=1), plan.y.interval_X, axis=0)
     confidence_YX = np.full(plan.shape, 255, np.uint8)
     cell_y_B, cell_x_B = np.nonzero(contested_II)
@@ -513,7 +530,13 @@ def paint_plan(ids_N: UInt16, plan: PaintPlan) -> tuple[UInt16, UInt8]:
     order_B = np.argsort(kind_B, kind="stable")
     starts = np.flatnonzero(np.diff(kind_B[order_B], prepend=-1))
     for cells in np.split(order_B, starts[1:]) if len(starts) else []:
-        _vote(ids_RC, plan, (cell_y_B[cells], cell_x_B[cells]), labels_YX, confidence_YX)
+        _vote(
+            (ids_RC, second_RC, ballots_RC),
+            plan,
+            (cell_y_B[cells], cell_x_B[cells]),
+            labels_YX,
+            confidence_YX,
+        )
     return labels_YX, confidence_YX
 
 
@@ -530,7 +553,7 @@ def _reduce_cells(reduce: np.ufunc, ids_RC: UInt16, plan: PaintPlan) -> UInt16:
 
 
 def _vote(
-    ids_RC: UInt16,
+    votes_RC: tuple[UInt16, UInt16, UInt8],
     plan: PaintPlan,
     cells: tuple[Int64, Int64],
     labels_YX: UInt16,
@@ -547,7 +570,7 @@ def _vote(
     weight_CX = plan.x.weights[plan.x.kind_I[x_B[0]]]
     height, width = weight_RY.shape[1], weight_CX.shape[1]
     weight_PX = np.einsum("ry,cx->rcyx", weight_RY, weight_CX).reshape(-1, height * width)
-    total_X = weight_PX.sum(axis=0)
+    total_X = BALLOTS * weight_PX.sum(axis=0)
     exact = np.float32 if total_X.max() < 1 << 24 else np.float64
     weight_PX = weight_PX.astype(exact)
     target_labels = np.lib.stride_tricks.sliding_window_view(
@@ -559,11 +582,14 @@ def _vote(
     at_once = max(1, _VOTES_AT_ONCE // max(weight_PX.shape))
     for first in range(0, len(y_B), at_once):
         y, x = y_B[first : first + at_once], x_B[first : first + at_once]
-        ids_BP = ids_RC[
+        chips = (
             (plan.y.first_chip_I[y][:, None] + np.arange(len(weight_RY)))[:, :, None],
             (plan.x.first_chip_I[x][:, None] + np.arange(len(weight_CX)))[:, None, :],
-        ].reshape(len(y), -1)
-        winner_BX, votes_BX = _count_votes(ids_BP, weight_PX)
+        )
+        ids_BP, second_BP, ballots_BP = (of_RC[chips].reshape(len(y), -1) for of_RC in votes_RC)
+        ids_BW = np.concatenate([ids_BP, second_BP], axis=1)
+        ballots_BW = np.concatenate([ballots_BP, BALLOTS - ballots_BP], axis=1).astype(exact)
+        winner_BX, votes_BX = _count_votes(ids_BW, ballots_BW, weight_PX)
         # 510 votes need not fit float32, even where the votes do.
         share_BX = (np.float64(510) * votes_BX + total_X) / (2.0 * total_X)
         corner = (plan.y.start_I[y], plan.x.start_I[x])
@@ -572,20 +598,31 @@ def _vote(
         target_confidence[corner] = share_BX.astype(np.uint8).reshape(-1, height, width)
 
 
-def _count_votes(ids_BP: UInt16, weight_PX: Array) -> tuple[UInt16, Array]:
-    """The id with most votes and its votes, for the pixels of each cell."""
-    sorted_BP = np.sort(ids_BP.astype(np.int32), axis=1)
-    sorted_BP[:, 1:][sorted_BP[:, 1:] == sorted_BP[:, :-1]] = _ABSENT
-    sorted_BP.sort(axis=1)
-    distinct_B = np.count_nonzero(sorted_BP < _ABSENT, axis=1)
+def _count_votes(ids_BW: UInt16, ballots_BW: Array, weight_PX: Array) -> tuple[UInt16, Array]:
+    """The id with most votes and its votes, for the pixels of each cell.
+
+    W counts the chips twice: with their own ids first, then with their second ones.
+    """
+    sorted_BW = np.sort(ids_BW.astype(np.int32), axis=1)
+    sorted_BW[:, 1:][sorted_BW[:, 1:] == sorted_BW[:, :-1]] = _ABSENT
+    sorted_BW.sort(axis=1)
+    distinct_B = np.count_nonzero(sorted_BW < _ABSENT, axis=1)
     order_B = np.argsort(-distinct_B, kind="stable")  # so that the n-th ids are a run of cells
-    ids_BP, sorted_BP = ids_BP[order_B], sorted_BP[order_B]
-    winner_BX = np.repeat(sorted_BP[:, :1].astype(np.uint16), weight_PX.shape[1], axis=1)
-    votes_BX = (ids_BP == sorted_BP[:, :1]).astype(weight_PX.dtype) @ weight_PX
+    ids_BW, ballots_BW, sorted_BW = ids_BW[order_B], ballots_BW[order_B], sorted_BW[order_B]
+
+    def votes(run: slice, name_B1: Array) -> Array:
+        cast_BW = np.where(ids_BW[run] == name_B1, ballots_BW[run], weight_PX.dtype.type(0))
+        chips = len(weight_PX)
+        counted_BX: Array = (cast_BW[:, :chips] + cast_BW[:, chips:]) @ weight_PX
+        return counted_BX
+
+    everyone = slice(len(ids_BW))
+    winner_BX = np.repeat(sorted_BW[:, :1].astype(np.uint16), weight_PX.shape[1], axis=1)
+    votes_BX = votes(everyone, sorted_BW[:, :1])
     for place in range(1, int(distinct_B.max())):
         run = slice(int(np.count_nonzero(distinct_B > place)))
-        rival_B1 = sorted_BP[run, place : place + 1]
-        rival_BX = (ids_BP[run] == rival_B1).astype(weight_PX.dtype) @ weight_PX
+        rival_B1 = sorted_BW[run, place : place + 1]
+        rival_BX = votes(run, rival_B1)
         better_BX = rival_BX > votes_BX[run]
         np.copyto(winner_BX[run], rival_B1.astype(np.uint16), where=better_BX)
         np.maximum(votes_BX[run], rival_BX, out=votes_BX[run])

@@ -187,6 +187,15 @@ class Identified:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """How chips divide their votes: `ballots_N` of `BALLOTS` for their own id, the rest for
+    `second_N`."""
+
+    second_N: UInt16
+    ballots_N: UInt8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelMap:
     """Every pixel's community id and the share (0 to 255) of the votes that chose it."""
 

@@ -1,6 +1,6 @@
 """A frame's way through the service, every stage in order.
 
-    Frame -> Image -> Chips -> Embeddings -> Graph -> Partition -> Identified -> LabelMap
+    Frame -> Image -> Chips -> Embeddings -> Graph -> Partition -> Identified -> Mixture -> LabelMap
 
 The service and `scopeside segment` run this very code. One thread owns a pipeline: identities,
 held contrast and chosen resolution carry over from frame to frame, so the order of the frames
@@ -20,6 +20,7 @@ from scopeside.stages.communities import merge_small, undivided
 from scopeside.stages.graph import build_graph
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.labelmap import LabelMapper
+from scopeside.stages.mixture import mixture_of
 from scopeside.stages.preprocess import Preprocess
 from scopeside.stages.resolution import CommunityFinder
 
@@ -85,7 +86,8 @@ class Pipeline:
         with clock("identity"):
             identified = self.tracker.identify(partition, embeddings_ND, grid)
         with clock("labelmap"):
-            label_map = self._mapper.paint(identified, grid)
+            mixture = mixture_of(identified.ids_N, embeddings_ND, grid)
+            label_map = self._mapper.paint(identified, mixture, grid)
         with clock("regions"):
             communities = self._mapper.communities(label_map, identified, frame)
 

@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from scopeside.messages import ChipGrid
-from scopeside_kernels.reference import Window, paint, paint_plan, plan_paint
+from scopeside_kernels.reference import BALLOTS, Window, paint, paint_plan, plan_paint
 
 
 def slow_paint(
-    ids: NDArray[np.uint16], grid: ChipGrid, window: Window
+    ids: NDArray[np.uint16],
+    grid: ChipGrid,
+    window: Window,
+    second: NDArray[np.uint16] | None = None,
+    ballots: NDArray[np.uint8] | None = None,
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
     """Each pixel asks each chip; plain integers, no arrays."""
     chip = grid.chip_px
@@ -29,8 +33,13 @@ def slow_paint(
             for r, y0 in enumerate(grid.y0_R.tolist()):
                 for c, x0 in enumerate(grid.x0_C.tolist()):
                     if y0 <= y < y0 + chip and x0 <= x < x0 + chip:
-                        name = int(ids[r * grid.cols + c])
-                        votes[name] = votes.get(name, 0) + weight(y - y0) * weight(x - x0)
+                        n = r * grid.cols + c
+                        own = BALLOTS if ballots is None else int(ballots[n])
+                        other = int(ids[n] if second is None else second[n])
+                        for name, cast in ((int(ids[n]), own), (other, BALLOTS - own)):
+                            if cast:
+                                place = weight(y - y0) * weight(x - x0)
+                                votes[name] = votes.get(name, 0) + cast * place
             winner = min(votes, key=lambda name: (-votes[name], name))
             total = sum(votes.values())
             labels[y, x] = winner
@@ -62,6 +71,45 @@ def test_painting_equals_counting_votes_pixel_by_pixel(
     wanted_labels, wanted_confidence = slow_paint(ids, grid, window)
     np.testing.assert_array_equal(labels, wanted_labels)
     np.testing.assert_array_equal(confidence, wanted_confidence)
+
+
+@settings(deadline=None, max_examples=80)
+@given(
+    shape=st.tuples(st.integers(1, 23), st.integers(1, 23)),
+    chip_px=st.integers(4, 12),
+    stride_px=st.integers(1, 12),
+    names=st.lists(st.integers(0, 65535), min_size=1, max_size=4),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_divided_votes_equal_counting_them_pixel_by_pixel(
+    shape: tuple[int, int], chip_px: int, stride_px: int, names: list[int], seed: int
+) -> None:
+    grid = ChipGrid(shape, chip_px, min(stride_px, chip_px))
+    random = np.random.default_rng(seed)
+    ids, second = random.choice(np.array(names, np.uint16), (2, grid.chips))
+    ballots = random.choice(np.array([0, 1, 33, 63, 64], np.uint8), grid.chips)
+    labels, confidence = paint(
+        ids, grid.y0_R, grid.x0_C, chip_px, shape, second_N=second, ballots_N=ballots
+    )
+    wanted_labels, wanted_confidence = slow_paint(ids, grid, "triangle", second, ballots)
+    np.testing.assert_array_equal(labels, wanted_labels)
+    np.testing.assert_array_equal(confidence, wanted_confidence)
+
+
+def test_a_front_is_painted_where_the_votes_of_its_chips_put_it() -> None:
+    grid = ChipGrid((64, 128), 32, 16)
+    for front_px in (50, 56, 61, 64):
+        # What a pooled embedding tells: how much of each chip lies left of the front.
+        left_C = np.clip((front_px - grid.x0_C) / 32, 0.0, 1.0)
+        left_N = np.tile(left_C, grid.rows)
+        ids = np.where(left_N >= 0.5, 1, 2).astype(np.uint16)
+        second = (3 - ids).astype(np.uint16)
+        ballots = np.rint(BALLOTS * np.maximum(left_N, 1.0 - left_N)).astype(np.uint8)
+        labels, _ = paint(
+            ids, grid.y0_R, grid.x0_C, 32, grid.shape, second_N=second, ballots_N=ballots
+        )
+        assert abs(int((labels[32] == 1).sum()) - front_px) <= 1
+        assert (labels == labels[:1]).all()
 
 
 @pytest.mark.parametrize("shape", [(70, 131), (131, 70)])

@@ -21,7 +21,9 @@ def check(
     window: reference.Window = "triangle",
     layout: Layout = "margins",
     block_px: int | None = None,
+    mixed: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> None:
+    second, ballots = mixed or (None, None)
     tables = paint_tables(
         grid.y0_R,
         grid.x0_C,
@@ -33,9 +35,23 @@ def check(
     )
     labels = canvas(grid.shape, torch.uint16, layout)
     confidence = canvas(grid.shape, torch.uint8, layout)
-    paint(laid_out(ids, layout), tables, labels_YX=labels.view, confidence_YX=confidence.view)
+    paint(
+        laid_out(ids, layout),
+        tables,
+        second_N=None if second is None else laid_out(second, layout),
+        ballots_N=None if ballots is None else laid_out(ballots, layout),
+        labels_YX=labels.view,
+        confidence_YX=confidence.view,
+    )
     wanted = reference.paint(
-        ids.astype(np.uint16), grid.y0_R, grid.x0_C, grid.chip_px, grid.shape, window=window
+        ids.astype(np.uint16),
+        grid.y0_R,
+        grid.x0_C,
+        grid.chip_px,
+        grid.shape,
+        window=window,
+        second_N=second,
+        ballots_N=ballots,
     )
     np.testing.assert_array_equal(labels.read(), wanted[0])
     np.testing.assert_array_equal(confidence.read(), wanted[1])
@@ -61,6 +77,30 @@ def test_painting_has_the_bits_of_the_reference_whatever_the_grid(
     grid = ChipGrid(shape, chip_px, min(stride_px, chip_px))
     ids = np.random.default_rng(seed).choice(np.array(names, np.uint16), grid.chips)
     check(ids, grid, window)
+
+
+@settings(max_examples=12)
+@given(
+    shape=st.tuples(st.integers(1, 17), st.integers(1, 17)),
+    chip_px=st.integers(4, 12),
+    stride_px=st.integers(3, 12),
+    names=st.lists(st.integers(0, 65535), min_size=1, max_size=4),
+    seed=st.integers(0, 2**32 - 1),
+    layout=st.sampled_from(["packed", "margins"]),
+)
+def test_divided_votes_are_counted_as_in_the_reference(
+    shape: tuple[int, int],
+    chip_px: int,
+    stride_px: int,
+    names: list[int],
+    seed: int,
+    layout: Layout,
+) -> None:
+    grid = ChipGrid(shape, chip_px, min(stride_px, chip_px))
+    random = np.random.default_rng(seed)
+    ids, second = random.choice(np.array(names, np.uint16), (2, grid.chips))
+    ballots = random.choice(np.array([0, 1, 33, 63, 64], np.uint8), grid.chips)
+    check(ids, grid, layout=layout, mixed=(second, ballots))
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from scopeside.messages import Channel, ChipGrid, Frame, Identified, Identity, LabelMap
+from scopeside.messages import Channel, ChipGrid, Frame, Identified, Identity, LabelMap, Mixture
 from scopeside.stages.labelmap import PLANNED_GRIDS, LabelMapper
-from scopeside_kernels.reference import paint
+from scopeside_kernels.reference import BALLOTS, paint
 
 
 def frame_of(values: NDArray[Any], **metadata: Any) -> Frame:
@@ -38,11 +38,22 @@ def identified_as(ids: NDArray[Any]) -> Identified:
     )
 
 
+def whole(identified: Identified) -> Mixture:
+    """No chip divides its votes."""
+    ids_N = identified.ids_N
+    return Mixture(second_N=ids_N, ballots_N=np.full(len(ids_N), BALLOTS, np.uint8))
+
+
 def test_the_label_map_is_the_votes_of_the_chips() -> None:
     grid = ChipGrid((100, 150), 32, 16)
-    ids = np.random.default_rng(0).integers(1, 5, grid.chips).astype(np.uint16)
-    label_map = LabelMapper().paint(identified_as(ids), grid)
-    labels, confidence = paint(ids, grid.y0_R, grid.x0_C, 32, grid.shape)
+    random = np.random.default_rng(0)
+    ids, second = random.integers(1, 5, (2, grid.chips)).astype(np.uint16)
+    ballots = random.integers(33, 65, grid.chips).astype(np.uint8)
+    mixture = Mixture(second_N=second, ballots_N=ballots)
+    label_map = LabelMapper().paint(identified_as(ids), mixture, grid)
+    labels, confidence = paint(
+        ids, grid.y0_R, grid.x0_C, 32, grid.shape, second_N=second, ballots_N=ballots
+    )
     np.testing.assert_array_equal(label_map.labels_YX, labels)
     np.testing.assert_array_equal(label_map.confidence_YX, confidence)
 
@@ -53,9 +64,9 @@ def test_frames_of_alternating_shapes_are_painted_as_if_alone() -> None:
     for shape in (*shapes, *shapes[::-1]):
         grid = ChipGrid(shape, 16, 8)
         identified = identified_as(np.arange(grid.chips) % 3 + 1)
-        label_map = mapper.paint(identified, grid)
+        label_map = mapper.paint(identified, whole(identified), grid)
         assert label_map.labels_YX.shape == shape
-        alone = LabelMapper().paint(identified, grid)
+        alone = LabelMapper().paint(identified, whole(identified), grid)
         np.testing.assert_array_equal(label_map.labels_YX, alone.labels_YX)
 
 
@@ -107,7 +118,7 @@ def test_a_community_outvoted_everywhere_is_left_out() -> None:
     ids = np.ones(grid.chips, np.uint16)
     ids[grid.chips // 2] = 2
     mapper, identified = LabelMapper(), identified_as(ids)
-    label_map = mapper.paint(identified, grid)
+    label_map = mapper.paint(identified, whole(identified), grid)
     assert (label_map.labels_YX == 1).all()
     (only,) = mapper.communities(label_map, identified, frame_of(label_map.labels_YX))
     assert only.identity.id == 1
@@ -138,7 +149,7 @@ def test_communities_share_out_the_whole_frame(
     rng = np.random.default_rng(seed)
     identified = identified_as(rng.integers(1, 6, grid.chips))
     mapper = LabelMapper()
-    label_map = mapper.paint(identified, grid)
+    label_map = mapper.paint(identified, whole(identified), grid)
     frame = frame_of(rng.integers(0, 1000, shape).astype(">u2"))
     communities = mapper.communities(label_map, identified, frame)
     assert (label_map.labels_YX > 0).all()

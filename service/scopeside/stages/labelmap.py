@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 import numpy as np
 
-from scopeside.messages import ChipGrid, Community, Frame, Identified, LabelMap
+from scopeside.messages import ChipGrid, Community, Frame, Identified, LabelMap, Mixture
 from scopeside_kernels.reference import PaintPlan, paint_plan, plan_paint, regions
 
 PLANNED_GRIDS = 4
@@ -25,9 +25,14 @@ class LabelMapper:
     def __init__(self) -> None:
         self._plans: OrderedDict[ChipGrid, PaintPlan] = OrderedDict()
 
-    def paint(self, identified: Identified, grid: ChipGrid) -> LabelMap:
+    def paint(self, identified: Identified, mixture: Mixture, grid: ChipGrid) -> LabelMap:
         """Label every pixel by the votes of the chips over it, those near their middle foremost."""
-        labels_YX, confidence_YX = paint_plan(identified.ids_N, self._plan(grid))
+        labels_YX, confidence_YX = paint_plan(
+            identified.ids_N,
+            self._plan(grid),
+            second_N=mixture.second_N,
+            ballots_N=mixture.ballots_N,
+        )
         return LabelMap(labels_YX=labels_YX, confidence_YX=confidence_YX)
 
     def communities(

@@ -1,0 +1,93 @@
+"""Chips on a border between two materials -> how they divide their votes.
+
+An embedding is pooled over the chip, so a chip that shows two materials lies between theirs by
+the area that each covers. Where the chips around wear another id, a chip votes for both in that
+proportion, and the painted border runs where it is and not halfway between two chips.
+
+Shape suffixes: N chips; R, C rows and columns of the chip grid; B chips on a border; K communities.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scopeside.messages import ChipGrid, Float32, Int64, Mixture, UInt16
+from scopeside_kernels.reference import BALLOTS
+
+OWN_BALLOTS = BALLOTS // 2 + 1
+"""Fewest votes of a chip for its own id: what it *is* was decided by the whole frame."""
+PURE_CHIPS = 3
+"""Chips away from any border that tell how a material looks; of fewer, all of its chips do."""
+
+
+def mixture_of(ids_N: UInt16, embeddings_ND: Float32, grid: ChipGrid) -> Mixture:
+    """Divide the votes of chips on borders; all others keep theirs whole.
+
+    `embeddings_ND` are the encoder's, neither centred nor scaled.
+    """
+    names, place_N = np.unique(ids_N, return_inverse=True)
+    second_N = ids_N.copy()
+    ballots_N = np.full(len(ids_N), BALLOTS, np.uint8)
+    near_NK = _near(place_N.reshape(grid.rows, grid.cols), len(names), _reach(grid))
+    near_NK[np.arange(len(ids_N)), place_N] = False
+    border_N: NDArray[np.bool_] = np.logical_or.reduce(near_NK, axis=1)
+    border_B = np.flatnonzero(border_N)
+    if len(border_B) == 0:
+        return Mixture(second_N=second_N, ballots_N=ballots_N)
+    unit_ND = _unit(embeddings_ND)
+    means_KD = _pure_means(unit_ND, place_N, ~border_N, len(names))
+    own_B = place_N[border_B]
+    product_BK = unit_ND[border_B] @ means_KD.T
+    product_KK = means_KD @ means_KD.T
+    square_K = np.diag(product_KK)
+    own_mean_B = product_BK[np.arange(len(border_B)), own_B]
+    along_BK = product_BK - own_mean_B[:, None] - product_KK[own_B] + square_K[own_B][:, None]
+    length_BK = square_K[own_B][:, None] - 2.0 * product_KK[own_B] + square_K
+    share_BK = np.divide(along_BK, length_BK, out=np.zeros_like(along_BK), where=length_BK > 1e-6)
+    share_BK[~near_NK[border_B]] = -1.0
+    other_B = share_BK.argmax(axis=1)
+    share_B = share_BK[np.arange(len(border_B)), other_B]
+    given_B = np.rint(BALLOTS * np.clip(share_B, 0.0, 1.0)).astype(np.int64)
+    given_B = np.minimum(given_B, BALLOTS - OWN_BALLOTS)
+    second_N[border_B] = names[other_B]
+    ballots_N[border_B] = BALLOTS - given_B
+    return Mixture(second_N=second_N, ballots_N=ballots_N)
+
+
+def _reach(grid: ChipGrid) -> int:
+    """Return how many rows or columns away a chip still overlaps; the next one at least."""
+    return max(1, -(-grid.chip_px // grid.stride_px) - 1)
+
+
+def _near(place_RC: Int64, communities: int, reach: int) -> NDArray[np.bool_]:
+    """Return `(N, K)`: which communities have a chip within `reach` of each chip."""
+    here_KRC = np.arange(communities)[:, None, None] == place_RC
+    for axis in (1, 2):
+        spread_KRC = here_KRC.copy()
+        for step in range(1, min(reach, place_RC.shape[axis - 1] - 1) + 1):
+            head = tuple(slice(step, None) if a == axis else slice(None) for a in range(3))
+            tail = tuple(slice(None, -step) if a == axis else slice(None) for a in range(3))
+            spread_KRC[head] |= here_KRC[tail]
+            spread_KRC[tail] |= here_KRC[head]
+        here_KRC = spread_KRC
+    near_NK: NDArray[np.bool_] = here_KRC.reshape(communities, -1).T
+    return near_NK
+
+
+def _pure_means(
+    unit_ND: Float32, place_N: Int64, pure_N: NDArray[np.bool_], communities: int
+) -> Float32:
+    pure_K = np.bincount(place_N[pure_N], minlength=communities)
+    counts_N = pure_N | (pure_K < PURE_CHIPS)[place_N]
+    weight_KN = np.zeros((communities, len(place_N)), np.float32)
+    weight_KN[place_N[counts_N], np.flatnonzero(counts_N)] = 1.0
+    weight_KN /= weight_KN.sum(axis=1, keepdims=True)
+    means_KD: Float32 = weight_KN @ unit_ND
+    return means_KD
+
+
+def _unit(embeddings_ND: Float32) -> Float32:
+    norm_N = np.sqrt(np.einsum("nd,nd->n", embeddings_ND, embeddings_ND))
+    unit_ND: Float32 = embeddings_ND / np.maximum(norm_N, np.finfo(np.float32).tiny)[:, None]
+    return unit_ND
