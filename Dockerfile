@@ -42,8 +42,10 @@ RUN python -m pip --python /opt/scopeside/bin/python install --only-binary :all:
 COPY pyproject.toml README.md LICENSE ./
 COPY service service
 COPY kernels kernels
+# TensorRT's packages on the public index are sources without code to compile: they fetch NVIDIA's
+# own wheels.
 RUN python -m pip --python /opt/scopeside/bin/python install --only-binary :all: \
-    -c constraints.txt '.[cpu,gpu]'
+    --no-binary tensorrt,tensorrt-cu13,tensorrt-cu13-libs -c constraints.txt '.[cpu,gpu]'
 
 FROM base AS runtime
 LABEL org.opencontainers.image.title="Scopeside" \
@@ -84,7 +86,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=300s --retries=3 \
 ENTRYPOINT ["scopeside"]
 CMD ["serve"]
 
-# The service uses a GPU through torch alone so far, and this target has never run on a card. It needs
+# The encoder alone uses a GPU so far, by TensorRT, and this target has never run on a card. It needs
 # NVIDIA's container toolkit on the host and a container that was given a GPU.
 FROM runtime AS gpu
 # What the toolkit lets in: libraries to compute, and nvidia-smi.

@@ -1,10 +1,12 @@
 # Everything here works on a machine with Python 3.11+, git and a C compiler; no GPU needed.
 # PYTHON     the interpreter that makes .venv           (default python3)
 # INPUT      a recorded file for `make demo`             (default: a simulated run)
+# GPU_EXTRA  what `make test-gpu` installs: gpu, or rtx  (default gpu)
 # TORCH_PIP  extra pip options for torch, for example    --extra-index-url ADDRESS-OF-CPU-WHEELS
 
 PYTHON    ?= python3
 INPUT     ?=
+GPU_EXTRA ?= gpu
 TORCH_PIP ?=
 VENV      := .venv
 BIN       := $(VENV)/bin
@@ -23,8 +25,8 @@ demo: $(VENV)/.engine  ## Set up, then run simulator, service and subscriber (IN
 test: $(VENV)/.tests  ## Set up with test tools, then run all tests
 	@$(BIN)/python -m pytest
 
-test-gpu: $(VENV)/.tests .gpu  ## Run the kernels' tests on the NVIDIA GPU of this machine
-	@TRITON_INTERPRET=0 $(BIN)/python -m pytest tests/kernels -m gpu
+test-gpu: $(VENV)/.tests .gpu $(VENV)/.extra-$(GPU_EXTRA)  ## Run every test that needs the NVIDIA GPU of this machine
+	@TRITON_INTERPRET=0 $(BIN)/python -m pytest -m gpu
 
 check: $(VENV)/.tests  ## Formatting, lint, types and import contracts; changes nothing
 	@$(BIN)/ruff format --check $(SRC)
@@ -70,6 +72,12 @@ $(VENV)/.engine: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.tests: $(VENV)/.engine
 	@echo "setup: installing test tools"
 	@$(PIP) install -c constraints.txt -e '.[cpu,test,dev]'
+	@touch $@
+
+# Not together in one environment: both bring the module torch_tensorrt.
+$(VENV)/.extra-gpu $(VENV)/.extra-rtx: $(VENV)/.extra-%: $(VENV)/.tests
+	@echo "setup: installing the extra $*"
+	@$(PIP) install -c constraints.txt -e '.[cpu,test,dev,$*]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.tests

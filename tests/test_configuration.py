@@ -118,7 +118,7 @@ def test_unknown_keys_in_a_file_name_the_file(tmp_path):
         (["embed.batch=true"], ["embed.batch = true", "whole number from 1 to 4096"]),
         (["embed.batch=2.5"], ["embed.batch = 2.5"]),
         (["embed.batch=1979-05-27"], ["embed.batch = 1979-05-27"]),
-        (["embed.batch="], ["embed.batch = (absent)"]),
+        (["embed.threads="], ["embed.threads = (absent)"]),
         (["ingest.deadline_s=nan"], ["ingest.deadline_s", "above 0"]),
         (["chips.size_px=16", "chips.stride_px=32"], ["chips.stride_px = 32", "must not exceed"]),
         (["embed.batch=0", "log.level=loud"], ["embed.batch", "log.level"]),

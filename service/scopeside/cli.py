@@ -28,6 +28,7 @@ COMMANDS = {
     "doctor": "Say what this machine has, what will be used and what is missing.",
     "config": "Show the effective settings and where each comes from.",
     "weights": "List, fetch and verify encoder weights.",
+    "engine": "Build, list and clear the TensorRT engines that this machine keeps.",
     "pretrain": "Train an encoder on simulated micrographs and on your own.",
     "demo": "Run simulator, service and subscriber together and report how well it went.",
 }

@@ -8,8 +8,10 @@
     │   ├── OutputError            a file cannot be written
     │   ├── WeightsError           encoder weights are absent, unsafe or do not fit
     │   ├── BackendError           an embedding backend is absent or fails its parity check
+    │   │   └── DeviceMemoryError  a GPU's memory does not hold a tile; a smaller one may fit
     │   ├── MissingExtraError      a command needs packages that are not installed
     │   └── ServiceError           the service (or a peer process) did not do what it must
+    ├── EngineRefusedError         a library does not load a kept engine, which is built anew
     ├── DropError                  one message is dropped and counted under `reason`
     └── RequestError               one control request is refused; the reply carries `code`
 
@@ -75,12 +77,20 @@ class BackendError(FatalError):
     exit_code = 7
 
 
+class DeviceMemoryError(BackendError):
+    """Caught while warming up, where a smaller tile is tried; fatal when none is left."""
+
+
 class MissingExtraError(FatalError):
     exit_code = 8
 
 
 class ServiceError(FatalError):
     exit_code = 9
+
+
+class EngineRefusedError(ScopesideError):
+    """Never leaves the embedding stage: caught, logged in one line, and answered by building."""
 
 
 class DropError(ScopesideError):

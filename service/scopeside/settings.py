@@ -133,9 +133,9 @@ class EmbedSettings(Section):
     mode: Literal["chips", "shared"] = "chips"
     """`chips` embeds every chip by itself; `shared` runs once over the frame and pools each
     chip's window: faster, and not the same function."""
-    backend: Literal["auto", "openvino", "torch", "null"] = "auto"
-    """`auto` takes OpenVINO on a CPU and torch on a GPU; `null` (for measurements of the
-    service itself) embeds without an encoder."""
+    backend: Literal["auto", "openvino", "torch", "tensorrt", "null"] = "auto"
+    """`auto` takes OpenVINO on a CPU, and on a GPU TensorRT where it is installed and serves the
+    card, else torch; `null` (for measurements of the service itself) embeds without an encoder."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """`auto` takes the fastest precision that the device computes natively."""
     weights: str = "builtin"
@@ -144,8 +144,10 @@ class EmbedSettings(Section):
     `scopeside weights fetch NAME`."""
     weights_sha256: Sha256 | None = None
     """SHA-256 that the weights must have; others are refused."""
-    batch: Annotated[int, Field(ge=1, le=4096)] = 25
-    """Chips in one encoder call; 25 divides the 225 chips of a 512 x 512 frame: no padding."""
+    batch: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Most chips in one encoder call: those of a frame are cut into equal tiles. When absent, 25
+    on a CPU, which divides the 225 chips of a 512 x 512 frame, and 1024 on a GPU, where a tile that
+    does not fit its memory is halved while warming up."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads of the encoder; 0 takes every core."""
 

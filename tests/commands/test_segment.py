@@ -209,3 +209,20 @@ def test_real_micrographs_are_segmented_in_every_pixel(tmp_path, name, shape):
         assert labels_YX.shape == (shape or tuple(entry["shape"]))
         assert labels_YX.min() >= 1
         assert sum(one["fraction"] for one in entry["communities"]) == pytest.approx(1.0)
+
+
+def test_the_encoder_is_prepared_for_frames_of_the_files_shape(tmp_path, monkeypatch, stack_TYX):
+    expected = []
+
+    def assemble(configuration):
+        expected.append((configuration.settings.service.frame_shape, configuration.hash))
+        return plain(configuration)
+
+    from scopeside import assembly
+
+    plain = assembly.assemble
+    monkeypatch.setattr(assembly, "assemble", assemble)
+    save(tmp_path / "film.npy", stack_TYX)
+    assert segment(tmp_path / "film.npy", tmp_path / "out") == 0
+    _, report = written(tmp_path / "out")
+    assert expected == [((96, 80), report["provenance"]["config"])]

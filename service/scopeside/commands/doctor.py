@@ -12,6 +12,7 @@ from itertools import groupby
 from scopeside import configuration
 from scopeside.checks.endpoints import endpoints
 from scopeside.checks.finding import Finding
+from scopeside.checks.gpu import tensorrt
 from scopeside.checks.machine import cache, choice, machine
 from scopeside.checks.packages import packages
 from scopeside.checks.probe import KINDS, probe
@@ -66,6 +67,7 @@ def _survey(settings: Settings) -> Iterator[Finding]:
     yield from machine()
     yield from packages()
     yield from choice(settings)
+    yield from tensorrt(settings)
     yield weights(settings)
     yield cache(settings)
     yield from endpoints(settings)

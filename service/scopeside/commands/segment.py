@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -16,6 +17,7 @@ from scopeside import configuration
 from scopeside.errors import ConfigError, DropError, InputFileError, OutputError
 
 if TYPE_CHECKING:
+    from scopeside.configuration import Configuration
     from scopeside.io import FrameFile
     from scopeside.messages import Provenance, Segmentation, UInt16
     from scopeside.pipeline import Pipeline
@@ -50,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     count = len(frames) if args.frames is None else min(args.frames, len(frames))
     _make_folder(args.out)
     with progress("loading the encoder", total=None):
-        pipeline = assemble(chosen)
+        pipeline = assemble(_expecting(chosen, frames.shape))
         pipeline.plan(frames.shape)
     try:
         with (
@@ -70,6 +72,15 @@ def run(args: argparse.Namespace) -> int:
         ) from error
     written.say()
     return 0
+
+
+def _expecting(chosen: Configuration, shape: tuple[int, int]) -> Configuration:
+    """Prepare for frames of the file's shape, whatever the service would expect.
+
+    The hash stays that of what was configured: which shape is expected changes no result.
+    """
+    service = chosen.settings.service.model_copy(update={"frame_shape": shape})
+    return replace(chosen, settings=chosen.settings.model_copy(update={"service": service}))
 
 
 def _segmented(pipeline: Pipeline, frames: FrameFile, count: int) -> Iterator[Segmentation]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from scopeside.client.publisher import FramePublisher, sendable
+from scopeside.commands.frame_shape import frame_shape
 from scopeside.commands.publishing import (
     Outcome,
     Prepared,
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_publishing_arguments(parser)
     parser.add_argument(
         "--shape",
-        type=_shape,
+        type=frame_shape,
         default=(512, 512),
         metavar="NYxNX",
         help="pixels of a frame (default: 512x512)",
@@ -185,13 +186,3 @@ def _dose_per_frame(args: argparse.Namespace, film: IrradiatedFilm) -> float:
             raise ConfigError("--dose-per-frame must be 0 or more.")
         return float(args.dose_per_frame)
     return film.dose_full_e_per_m2 / max(1, (args.frames or _ENDLESS_FRAMES) - 1)
-
-
-def _shape(text: str) -> tuple[int, int]:
-    try:
-        ny, nx = (int(side) for side in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no shape: write 512x512") from None
-    if min(ny, nx) < 8:
-        raise argparse.ArgumentTypeError(f"'{text}' is too small: at least 8x8")
-    return ny, nx

@@ -7,13 +7,18 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
-from scopeside.errors import BackendError, WeightsError
+from engine_samples import MACHINE
+from scopeside.errors import BackendError, DeviceMemoryError, WeightsError
 from scopeside.messages import ChipGrid
 from scopeside.settings import ChipSettings, EmbedSettings, ServiceSettings, Settings
 from scopeside.stages import embed
 from scopeside.stages.embed import Choice, build_embedder
+from scopeside.stages.embed.resnet50 import GreyResNet50, from_state
 from scopeside.stages.embed.simulated import film_image
+from scopeside.stages.embed.torch_encoder import TorchEncoder
+from scopeside.testing.engines import FakeEngineLibrary
 
 
 def settings_for(cache=None, **values):
@@ -66,6 +71,86 @@ def test_a_fast_precision_that_was_not_asked_for_gives_way_to_fp32(tmp_path, mon
     embedder = build_embedder(settings_for(tmp_path / "cache", backend="openvino"))
     assert embedder.info.name.endswith("fp32")
     assert "computing in fp32" in caplog.text
+
+
+@pytest.fixture
+def tensorrt(monkeypatch, weights):
+    """Let TensorRT be chosen, and a stand-in that computes the real network take its place."""
+    network = GreyResNet50(from_state(weights.state), "pool")
+    library = FakeEngineLibrary(MACHINE, network=lambda x: network(x.to(torch.float32)))
+    real = embed.choose
+
+    def choose(settings):
+        if settings.embed.backend not in ("auto", "tensorrt"):
+            return real(settings)
+        precision = "fp16" if settings.embed.precision == "auto" else settings.embed.precision
+        return Choice(backend="tensorrt", device="cpu", precision=precision, reasons=())
+
+    monkeypatch.setattr(embed, "choose", choose)
+    monkeypatch.setattr(
+        "scopeside.stages.embed.tensorrt_library.TensorRtLibrary", lambda device: library
+    )
+    monkeypatch.setattr(
+        "scopeside.stages.embed.tensorrt_encoder.FoldedTrunk", lambda *_, **__: torch.nn.Identity()
+    )
+    return library
+
+
+def expecting(settings, shape):
+    return settings.model_copy(
+        update={"service": settings.service.model_copy(update={"frame_shape": shape})}
+    )
+
+
+def test_tensorrt_is_checked_against_torch_and_has_equal_tiles_of_the_expected_frame(
+    tmp_path, tensorrt
+):
+    settings = expecting(settings_for(tmp_path, backend="tensorrt"), (96, 64))
+    embedder = build_embedder(settings)
+    assert embedder.info.name == "chips/torch-tensorrt-2.13.0/fp16"
+    assert tensorrt.built == [(8, 1, 32, 32)]  # 15 chips, at most 8 in a tile: 8 and 7
+
+
+def test_a_tensorrt_that_computes_something_else_is_refused(tmp_path, tensorrt, monkeypatch):
+    monkeypatch.setattr(tensorrt, "_network", None)
+    settings = expecting(settings_for(tmp_path, backend="tensorrt", precision="fp32"), (96, 64))
+    with pytest.raises(BackendError, match=r"tensorrt-2\.13\.0/fp32 disagrees with chips/torch"):
+        build_embedder(settings)
+
+
+def test_in_shared_mode_the_expected_frame_has_its_engine_and_no_other_is_built_later(
+    tmp_path, tensorrt, monkeypatch, caplog, weights
+):
+    network = GreyResNet50(from_state(weights.state), "map")
+    monkeypatch.setattr(tensorrt, "_network", lambda x: network(x.to(torch.float32)))
+    settings = expecting(settings_for(tmp_path, backend="tensorrt", mode="shared"), (96, 64))
+    embedder = build_embedder(settings)
+    assert (1, 1, 96, 64) in tensorrt.built
+    before = list(tensorrt.built)
+    monkeypatch.setattr(
+        "scopeside.stages.embed.tensorrt_encoder.TorchEncoder",
+        lambda weights, **_: TorchEncoder(weights),
+    )
+    embedder.plan(ChipGrid(shape=(64, 96), chip_px=32, stride_px=16))
+    assert tensorrt.built == before
+    assert "no engine 1 x 1 x 64 x 96 map fp16 is kept" in caplog.text
+
+
+def test_a_tensorrt_that_was_not_asked_for_and_cannot_build_gives_way_to_torch(
+    tmp_path, tensorrt, caplog
+):
+    tensorrt.broken = True
+    embedder = build_embedder(expecting(settings_for(tmp_path, precision="fp32"), (96, 64)))
+    assert embedder.info.name == f"chips/torch-{torch.__version__}/fp32"
+    assert "computing by torch" in caplog.text
+    with pytest.raises(BackendError, match="cannot build"):
+        build_embedder(expecting(settings_for(tmp_path, backend="tensorrt"), (96, 64)))
+
+
+def test_where_not_even_a_tile_of_one_fits_nothing_else_is_tried(tmp_path, tensorrt):
+    tensorrt.memory = 0
+    with pytest.raises(DeviceMemoryError, match="does not hold 1 inputs"):
+        build_embedder(expecting(settings_for(tmp_path), (96, 64)))
 
 
 def test_null_backend_needs_no_weights():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 import pytest
 
 from scopeside.errors import BackendError, MissingExtraError
 from scopeside.settings import EmbedSettings, Settings
 from scopeside.stages.embed.choose import choose, native_precisions
+from scopeside.stages.embed.tensorrt_flavour import FULL, RTX, Installed
 
 
 def settings_for(device="auto", **embed):
@@ -59,10 +61,77 @@ def test_without_openvino_the_cpu_takes_torch_and_says_how_to_get_it(cards, with
         choose(settings_for(backend="openvino"))
 
 
-def test_gpu_takes_torch_in_half_precision(cards):
+@pytest.fixture
+def tensorrt(monkeypatch):
+    """Pretend that this flavour of TensorRT is installed, or none."""
+
+    def pretend(flavour, reason="torch-tensorrt 2.13.0 is installed"):
+        found = Installed(flavour=flavour, version="2.13.0", reason=reason)
+        module = sys.modules["scopeside.stages.embed.choose"]  # its name is also a function's
+        monkeypatch.setattr(module, "installed", lambda: found)
+
+    return pretend
+
+
+def test_gpu_without_tensorrt_takes_torch_in_half_precision_and_says_what_to_install(
+    cards, tensorrt
+):
     cards(1)
+    tensorrt(None, "TensorRT is not installed")
     choice = choose(settings_for())
     assert (choice.backend, choice.device, choice.precision) == ("torch", "cuda:0", "fp16")
+    assert choice.reasons[1] == (
+        "backend torch: TensorRT is not installed (pip install 'scopeside[gpu]')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flavour", "capability"), [(FULL, (9, 0)), (FULL, (8, 9)), (RTX, (8, 9)), (RTX, (12, 0))]
+)
+def test_gpu_takes_the_tensorrt_that_serves_it(cards, tensorrt, flavour, capability):
+    cards(1, capability)
+    tensorrt(flavour)
+    for backend in ("auto", "tensorrt"):
+        choice = choose(settings_for(backend=backend))
+        assert (choice.backend, choice.device, choice.precision) == ("tensorrt", "cuda:0", "fp16")
+    assert choose(settings_for(backend="torch")).backend == "torch"
+
+
+def test_tensorrt_for_rtx_is_not_taken_for_a_card_of_a_data_centre(cards, tensorrt):
+    cards(1, (9, 0))
+    tensorrt(RTX)
+    choice = choose(settings_for())
+    assert choice.backend == "torch"
+    assert "TensorRT for RTX does not serve cards of compute capability 9.0" in choice.reasons[1]
+    with pytest.raises(BackendError, match=r"does not serve cards .*'scopeside\[gpu\]'"):
+        choose(settings_for(backend="tensorrt"))
+
+
+def test_tensorrt_that_is_asked_for_and_absent_is_refused_with_what_to_install(cards, tensorrt):
+    cards(1, (8, 6))
+    tensorrt(None, "torch-tensorrt 2.12.1 is older than 2.13")
+    with pytest.raises(BackendError, match=r"asked for, but torch-tensorrt 2\.12\.1 is older"):
+        choose(settings_for(backend="tensorrt"))
+
+
+@pytest.mark.parametrize(
+    ("count", "device", "reason"),
+    [(0, "auto", "torch finds no NVIDIA GPU"), (1, "cpu", "device = cpu was asked for")],
+)
+def test_tensorrt_without_a_gpu_is_refused_and_says_why_there_is_none(
+    cards, tensorrt, count, device, reason
+):
+    cards(count)
+    tensorrt(FULL)
+    with pytest.raises(BackendError, match=f"tensorrt needs an NVIDIA GPU, but .*{reason}"):
+        choose(settings_for(device, backend="tensorrt"))
+
+
+def test_tensorrt_computes_what_the_card_does(cards, tensorrt):
+    cards(1, (7, 5))
+    tensorrt(RTX)
+    with pytest.raises(BackendError, match="tensorrt on this cuda:0 computes only fp16 and fp32"):
+        choose(settings_for(backend="tensorrt", precision="bf16"))
 
 
 def test_cards_without_bf16_units_refuse_it(cards):

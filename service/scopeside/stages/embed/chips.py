@@ -10,8 +10,10 @@ import numpy as np
 
 from scopeside.messages import Array, ChipGrid, Float32
 from scopeside.ports import EmbedderInfo
-from scopeside.stages.embed.encoder import Encoder
+from scopeside.stages.embed.device_memory import in_fitting_tiles
+from scopeside.stages.embed.encoder import Encoder, Program
 from scopeside.stages.embed.resnet50 import FEATURES
+from scopeside.stages.embed.tiling import tiles_of
 from scopeside.stages.embed.weights import Weights
 from scopeside_kernels import reference
 
@@ -20,17 +22,15 @@ class ChipsEmbedder:
     """Embeds every chip by itself, in tiles of a fixed batch.
 
     The encoder is compiled once, for `(batch, 1, input_px, input_px)`: a new grid only changes
-    the number of tiles. `prepare` reuses one buffer, so what it returns lasts until it is
-    called again.
+    the number of tiles. Where a GPU's memory does not hold a tile, smaller ones are taken.
+    `prepare` reuses one buffer, so what it returns lasts until it is called again.
     """
 
     def __init__(self, encoder: Encoder, weights: Weights, *, input_px: int, batch: int) -> None:
         self._input_px = input_px
-        self._batch = batch
-        self._program = encoder.compile((batch, 1, input_px, input_px), "pool")
-        self._tiles_TB1HW = np.zeros((1, batch, 1, input_px, input_px), np.float32)
-        # The first run allocates and generates code, which no frame shall wait for.
-        self._program(self._tiles_TB1HW, np.empty((1, batch, FEATURES), np.float32))
+        self._encoder = encoder
+        self._program, self._batch = in_fitting_tiles(self._warm, batch)
+        self._tiles_TB1HW = np.zeros((1, self._batch, 1, input_px, input_px), np.float32)
         self._info = EmbedderInfo(
             name=f"chips/{encoder.name}/{encoder.precision}",
             weights_name=weights.name,
@@ -39,13 +39,21 @@ class ChipsEmbedder:
             features=FEATURES,
         )
 
+    def _warm(self, batch: int) -> Program:
+        shape_BCHW = (batch, 1, self._input_px, self._input_px)
+        program = self._encoder.compile(shape_BCHW, "pool")
+        # The first run allocates and generates code, which no frame shall wait for.
+        given = np.zeros((1, *shape_BCHW), np.float32)
+        program(given, np.empty((1, batch, FEATURES), np.float32))
+        return program
+
     @property
     def info(self) -> EmbedderInfo:
         return self._info
 
     def plan(self, grid: ChipGrid) -> None:
         """Allocate the buffer for `grid`'s chips and touch it; nothing is compiled."""
-        tiles = -(-grid.chips // self._batch)
+        tiles = tiles_of(grid.chips, self._batch).tiles
         if len(self._tiles_TB1HW) != tiles:
             shape = (tiles, self._batch, 1, self._input_px, self._input_px)
             self._tiles_TB1HW = np.zeros(shape, np.float32)

@@ -8,8 +8,9 @@ from typing import Literal
 
 from scopeside.errors import BackendError, MissingExtraError
 from scopeside.settings import Settings
+from scopeside.stages.embed.tensorrt_flavour import Installed, how_to_get, installed
 
-Backend = Literal["openvino", "torch", "null"]
+Backend = Literal["openvino", "torch", "tensorrt", "null"]
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
@@ -37,7 +38,7 @@ def choose(settings: Settings) -> Choice:
             "Embedding needs torch, which is not installed; pip install 'scopeside[cpu]'."
         )
     device, device_reason = _device(settings)
-    backend, backend_reason = _backend(settings, device)
+    backend, backend_reason = _backend(settings, device, device_reason)
     precision, precision_reason = _precision(settings, backend, device)
     return Choice(
         backend=backend,
@@ -69,16 +70,16 @@ def _device(settings: Settings) -> tuple[str, str]:
     return f"cuda:{number}", f"device = {asked} was asked for"
 
 
-def _backend(settings: Settings, device: str) -> tuple[Backend, str]:
+def _backend(settings: Settings, device: str, device_reason: str) -> tuple[Backend, str]:
     asked = settings.embed.backend
-    installed = importlib.util.find_spec("openvino") is not None
+    has_openvino = importlib.util.find_spec("openvino") is not None
     if asked == "openvino":
         if device != "cpu":
             raise BackendError(
                 f"embed.backend = openvino runs on the CPU, not on {device};"
                 " set device = cpu or embed.backend = torch."
             )
-        if not installed:
+        if not has_openvino:
             raise BackendError(
                 "embed.backend = openvino was asked for, but OpenVINO is not installed;"
                 " pip install 'scopeside[cpu]' or set embed.backend = torch."
@@ -86,11 +87,53 @@ def _backend(settings: Settings, device: str) -> tuple[Backend, str]:
         return "openvino", "embed.backend = openvino was asked for"
     if asked == "torch":
         return "torch", "embed.backend = torch was asked for"
+    if asked == "tensorrt":
+        return _tensorrt(device, device_reason)
     if device != "cpu":
-        return "torch", "backend torch: it drives the GPU"
-    if installed:
+        return _on_gpu(device)
+    if has_openvino:
         return "openvino", "backend openvino: on CPUs it is more than twice as fast as torch"
     return "torch", "backend torch: OpenVINO is not installed (pip install 'scopeside[cpu]')"
+
+
+def _tensorrt(device: str, device_reason: str) -> tuple[Backend, str]:
+    if device == "cpu":
+        raise BackendError(
+            f"embed.backend = tensorrt needs an NVIDIA GPU, but {device_reason}; set"
+            " embed.backend = auto, or see to the driver and to a CUDA build of torch."
+        )
+    lack = _lack(device, installed())
+    if lack:
+        raise BackendError(
+            f"embed.backend = tensorrt was asked for, but {lack}; install it"
+            f" ({how_to_get(_capability(device))}), or set embed.backend = torch."
+        )
+    return "tensorrt", "embed.backend = tensorrt was asked for"
+
+
+def _on_gpu(device: str) -> tuple[Backend, str]:
+    found = installed()
+    lack = _lack(device, found)
+    if lack:
+        return "torch", f"backend torch: {lack} ({how_to_get(_capability(device))})"
+    return "tensorrt", f"backend tensorrt: {found.reason}"
+
+
+def _lack(device: str, found: Installed) -> str:
+    """Return why TensorRT cannot be taken on this card, or nothing."""
+    if found.flavour is None:
+        return found.reason
+    capability = _capability(device)
+    if not found.flavour.serves(capability):
+        major, minor = capability
+        return f"{found.flavour.title} does not serve cards of compute capability {major}.{minor}"
+    return ""
+
+
+def _capability(device: str) -> tuple[int, int]:
+    import torch
+
+    return torch.cuda.get_device_capability(torch.device(device))
 
 
 def _precision(settings: Settings, backend: Backend, device: str) -> tuple[Precision, str]:
@@ -109,9 +152,7 @@ def _precision(settings: Settings, backend: Backend, device: str) -> tuple[Preci
 def native_precisions(backend: Backend, device: str) -> tuple[Precision, ...]:
     """Return what `backend` computes on `device` without emulation, fastest first."""
     if device != "cpu":
-        import torch
-
-        bf16 = torch.cuda.get_device_capability(torch.device(device)) >= (8, 0)
+        bf16 = _capability(device) >= (8, 0)
         return ("fp16", "bf16", "fp32") if bf16 else ("fp16", "fp32")
     if backend == "openvino":
         return _openvino_precisions()

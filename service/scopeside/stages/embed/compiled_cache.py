@@ -11,11 +11,11 @@ import hashlib
 import json
 import logging
 import os
-import stat
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from scopeside.stages.embed.private_folder import make_private, user_folder, write_whole
 
 _MAGIC = b"scopeside-compiled-1\n"
 _DIGEST_BYTES = 32
@@ -32,10 +32,9 @@ class CompiledCache:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder: Path | None = folder if folder is not None else _user_folder()
+        self._folder: Path | None = folder if folder is not None else user_folder("compiled")
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _require_private(self._folder)
+            make_private(self._folder)
         except OSError as error:
             self._disable(error)
 
@@ -65,7 +64,8 @@ class CompiledCache:
             return
         body = export()
         try:
-            _write_whole(self._folder / _entry_name(key), body)
+            parts = (_MAGIC, hashlib.sha256(body).digest(), body)
+            write_whole(self._folder / _entry_name(key), parts)
             self._forget_oldest()
         except OSError as error:
             self._disable(error)
@@ -87,35 +87,6 @@ class CompiledCache:
         self._folder = None
 
 
-def _user_folder() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("scopeside", appauthor=False) / "compiled"
-
-
-def _require_private(folder: Path) -> None:
-    found = folder.stat()
-    if os.name == "posix" and (
-        found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    ):
-        raise PermissionError(None, "others can write to it, and a compiled model is code")
-    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        raise PermissionError(None, "this user cannot write to it")
-
-
 def _entry_name(key: Mapping[str, Any]) -> str:
     canonical = json.dumps(key, sort_keys=True).encode()
     return hashlib.sha256(canonical).hexdigest()[:40] + ".compiled"
-
-
-def _write_whole(path: Path, body: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_MAGIC)
-            file.write(hashlib.sha256(body).digest())
-            file.write(body)
-        Path(name).replace(path)
-    except BaseException:  # an interrupt too must not leave 90 MB behind
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -6,10 +6,13 @@ input: `(2048,)` for the head `pool`, `(H/32, W/32, 2048)` for `map`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from scopeside.messages import Float32
 from scopeside.stages.embed.resnet50 import FEATURES, STRIDE_PX, Head
+
+if TYPE_CHECKING:
+    import torch
 
 ShapeBCHW = tuple[int, int, int, int]
 
@@ -36,6 +39,44 @@ class Encoder(Protocol):
 
     def compile(self, shape_BCHW: ShapeBCHW, head: Head) -> Program:
         """Return the program for the static input shape `(B, 1, H, W)`; may take seconds."""
+        ...
+
+
+class DeviceProgram(Protocol):
+    """A network of one fixed input shape whose input and output stay on the device.
+
+    Both tensors are the program's own, contiguous, and the same for as long as it lives.
+    """
+
+    @property
+    def input_TB1HW(self) -> torch.Tensor:
+        """T tiles of B grey inputs in the network's precision, written by the caller before
+        `run`."""
+        ...
+
+    @property
+    def output_TBF(self) -> torch.Tensor:
+        """What `run` writes: F as at the top, float16 or float32."""
+        ...
+
+    def run(self) -> None:
+        """Enqueue the network on torch's current stream, which should not be the default one.
+
+        Neither allocates nor waits once the program is made, so it may be captured in a CUDA
+        graph, which must not outlive the program.
+        """
+        ...
+
+
+class DeviceEncoder(Encoder, Protocol):
+    """An encoder that also leaves inputs and outputs on its device."""
+
+    def device_program(self, tiles: int, shape_BCHW: ShapeBCHW, head: Head) -> DeviceProgram:
+        """Return the program for `tiles` inputs of `(B, 1, H, W)`, which has run once.
+
+        May take minutes. Raises DeviceMemoryError where the device's memory does not hold it:
+        a smaller B may fit.
+        """
         ...
 
 

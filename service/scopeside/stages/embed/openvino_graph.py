@@ -13,19 +13,14 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
-from numpy.typing import NDArray
 from openvino import opset13 as op
 from torch import Tensor
 
-from scopeside.stages.embed.resnet50 import IMAGENET_MEAN, IMAGENET_STD, STAGES, Head
+from scopeside.stages.embed.folding import Float64, folded, folded_stem, values_of
+from scopeside.stages.embed.resnet50 import STAGES, Head
 
 GRAPH_VERSION = 1
 """Goes up when this file builds another graph, so that models compiled from it are not reused."""
-
-BN_EPSILON = 1e-5
-"""torch's default, which torchvision's and MicroNet's networks use."""
-
-Float64 = NDArray[np.float64]
 
 
 def build_model(
@@ -36,7 +31,7 @@ def build_model(
     Batch norm is folded into the convolutions in float64. The output is float32: `(B, 2048)`
     for the head `pool`, `(B, h, w, 2048)` for `map`.
     """
-    values = {name: tensor.numpy().astype(np.float64) for name, tensor in state.items()}
+    values = values_of(state)
     grey = op.parameter(list(shape_BCHW), np.float32, name="grey")
     x = op.relu(_stem(values, grey))
     x = op.max_pool(x, [2, 2], [1, 1], [1, 1], [1, 1], [3, 3]).output(0)
@@ -51,16 +46,7 @@ def build_model(
 
 
 def _stem(values: Mapping[str, Float64], grey: Any) -> Any:
-    """The first convolution on two planes, grey and ones, which is exactly RGB and normalisation.
-
-    conv(W, (g - mean) / std) = conv(sum_c W_c / std_c, g) - conv(sum_c W_c mean_c / std_c, 1):
-    the plane of ones meets the zero padding as the normalised image would.
-    """
-    weight_O3KK, bias_O = _folded(values, "conv1", "bn1")
-    std = np.array(IMAGENET_STD)[None, :, None, None]
-    mean = np.array(IMAGENET_MEAN)[None, :, None, None]
-    scaled_O3KK = weight_O3KK / std
-    weight_O2KK = np.stack([scaled_O3KK.sum(axis=1), -(scaled_O3KK * mean).sum(axis=1)], axis=1)
+    weight_O2KK, bias_O = folded_stem(values)
     ones = op.constant(np.ones(tuple(grey.shape), np.float32))
     planes = op.concat([grey, ones], axis=1)
     return _convolution(planes, weight_O2KK, bias_O, stride=2, padding=3)
@@ -68,23 +54,16 @@ def _stem(values: Mapping[str, Float64], grey: Any) -> Any:
 
 def _bottleneck(values: Mapping[str, Float64], name: str, x: Any, stride: int) -> Any:
     def convolved(x: Any, part: str, stride: int = 1, padding: int = 0) -> Any:
-        weight, bias = _folded(values, f"{name}.conv{part}", f"{name}.bn{part}")
+        weight, bias = folded(values, f"{name}.conv{part}", f"{name}.bn{part}")
         return _convolution(x, weight, bias, stride=stride, padding=padding)
 
     identity = x
     if f"{name}.downsample.0.weight" in values:
-        weight, bias = _folded(values, f"{name}.downsample.0", f"{name}.downsample.1")
+        weight, bias = folded(values, f"{name}.downsample.0", f"{name}.downsample.1")
         identity = _convolution(x, weight, bias, stride=stride, padding=0)
     x = op.relu(convolved(x, "1"))
     x = op.relu(convolved(x, "2", stride, padding=1))
     return op.relu(op.add(convolved(x, "3"), identity))
-
-
-def _folded(values: Mapping[str, Float64], conv: str, norm: str) -> tuple[Float64, Float64]:
-    """Return the weight and bias of a convolution with its batch norm folded in."""
-    scale_O = values[f"{norm}.weight"] / np.sqrt(values[f"{norm}.running_var"] + BN_EPSILON)
-    bias_O = values[f"{norm}.bias"] - values[f"{norm}.running_mean"] * scale_O
-    return values[f"{conv}.weight"] * scale_O[:, None, None, None], bias_O
 
 
 def _convolution(x: Any, weight: Float64, bias_O: Float64, *, stride: int, padding: int) -> Any:
