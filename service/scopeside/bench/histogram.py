@@ -26,8 +26,9 @@ def _bounds_us() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     index = np.arange(len(empty.counts), dtype=np.int64)
     bucket = np.maximum(0, index // half - 1)
     place = np.where(index < half, index, index % half + half)
-    lowest: NDArray[np.int64] = place << bucket
-    highest: NDArray[np.int64] = lowest + (np.int64(1) << bucket) - 1
+    width = (1 << bucket).astype(np.int64)
+    lowest: NDArray[np.int64] = place * width
+    highest: NDArray[np.int64] = lowest + width - 1
     return lowest, highest
 
 
