@@ -34,6 +34,7 @@ def step(rate_hz, *, scale=1.0, frames=50, lost=0, target_s=1.0, gpus=(), seed=0
             memory_bytes=500 * 2**20,
             threads=12,
             own_cores=0.1,
+            other_cores=0.05,
             gpus=gpus,
         ),
         totals={

@@ -2,6 +2,8 @@ import argparse
 
 import pytest
 
+from bench_samples import sample_report
+from scopeside.bench.report import write_report
 from scopeside.commands import bench
 from scopeside.errors import ConfigError, InputFileError
 
@@ -37,3 +39,34 @@ def test_an_input_that_is_absent_is_named(tmp_path):
     with pytest.raises(InputFileError, match="absent"):
         bench.run(arguments(str(tmp_path / "absent.tif"), "--out", str(tmp_path / "out")))
     assert not (tmp_path / "out").exists()
+
+
+def test_compare_takes_two_reports():
+    with pytest.raises(ConfigError, match="two reports"):
+        bench.run(arguments("compare", "a.json"))
+
+
+@pytest.mark.parametrize("text", ["-1", "101", "much"])
+def test_a_least_change_that_is_no_percentage_is_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        arguments("compare", "a.json", "b.json", f"--least={text}")
+    assert "write 0 to 100" in capsys.readouterr().err
+
+
+def test_a_worse_report_is_exit_code_1_and_says_why(tmp_path, capsys):
+    a, b = tmp_path / "a.json", tmp_path / "b.json"
+    write_report(sample_report(), a)
+    write_report(sample_report(scales=(1.5, 1.52, 1.49)), b)
+    assert bench.run(arguments("compare", str(a), str(b))) == 1
+    told = capsys.readouterr().out
+    assert "WORSE: response, p99 is 1.5" in told
+    assert "95 % interval" in told
+    assert bench.run(arguments("compare", str(b), str(a))) == 0
+    assert "not worse" in capsys.readouterr().out
+    assert bench.run(arguments("compare", str(a), str(b), "--least", "60")) == 0
+
+
+def test_what_is_no_report_cannot_be_compared(tmp_path):
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(InputFileError, match="no report"):
+        bench.run(arguments("compare", str(tmp_path / "a.json"), str(tmp_path / "a.json")))

@@ -165,6 +165,7 @@ def _summary(repeats: Sequence[Repeat]) -> Report:
         "stages": _spreads([step.stages for step in answered]),
         "all": _described({RESPONSE: _together([step.totals[RESPONSE] for step in answered])}),
         "cores": over(lambda step: step.usage.cores),
+        "other_cores": over(lambda step: step.usage.other_cores),
         "cpu_s_per_frame": over(lambda step: step.usage.cpu_s / step.results),
         "memory_bytes": over(lambda step: step.usage.memory_bytes),
     }

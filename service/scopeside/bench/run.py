@@ -6,6 +6,8 @@ import statistics
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
+from operator import itemgetter
 from pathlib import Path
 
 from scopeside.bench import rates
@@ -124,9 +126,10 @@ def _repeat(
 def _best(plan: Plan, holds: Callable[[float], bool], start_hz: float) -> float | None:
     if not plan.rates_hz:
         return rates.highest(holds, start_hz=start_hz)
-    # Every rate is offered, also those above one that did not hold: the curve is wanted.
-    held = [rate for rate, good in [(rate, holds(rate)) for rate in plan.rates_hz] if good]
-    return max(held, default=None)
+    # Every rate is offered, also those above one that did not hold: the curve is wanted. What held
+    # above it held by chance.
+    held = [(rate_hz, holds(rate_hz)) for rate_hz in plan.rates_hz]
+    return max((rate_hz for rate_hz, _ in takewhile(itemgetter(1), held)), default=None)
 
 
 def warmed_up(target: Target, settings: BenchSettings) -> Sequence[float]:

@@ -47,7 +47,19 @@ def _facts(report: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _sweep(repeats: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
-    yield "run", "Hz", "frames", "p50 ms", "p99 ms", "max ms", "lost", "why", "cores", "holds"
+    yield (
+        "run",
+        "Hz",
+        "frames",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "lost",
+        "why",
+        "cores",
+        "others",
+        "holds",
+    )
     for number, repeat in enumerate(repeats, start=1):
         for step in repeat["sweep"]:
             spent = step["latency"].get("response")
@@ -64,6 +76,7 @@ def _sweep(repeats: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
                 str(step["lost"]),
                 ", ".join(f"{count} {why}" for why, count in losses(step).items()),
                 f"{step['usage']['cores']:.2f}",
+                f"{step['usage']['other_cores']:.2f}",
                 "yes" if step["holds"] else "no",
             )
 
@@ -87,6 +100,7 @@ def _usage(report: Mapping[str, Any]) -> Iterator[Row]:
     yield "", ""
     yield "lost", f"{steady['lost']} of {steady['offered']} frames"
     yield "cores busy", _spread(steady["cores"], 1.0)
+    yield "cores that others kept busy", _spread(steady["other_cores"], 1.0)
     yield "CPU a frame, ms", in_ms(steady["cpu_s_per_frame"])
     yield "most memory, MiB", _spread(steady["memory_bytes"], 2.0**-20, digits=0)
     last = report["repeats"][-1]["steady"]

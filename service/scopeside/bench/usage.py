@@ -35,6 +35,8 @@ class Usage:
     threads: int
     own_cores: float
     """Cores that the benchmark itself, sender and listener, kept busy."""
+    other_cores: float
+    """Cores that anybody else kept busy: above a few hundredths, figures are theirs too."""
     gpus: tuple[GpuUsage, ...] = ()
 
 
@@ -95,6 +97,8 @@ class Meter(threading.Thread):
         with self._lock:
             seconds = max(1e-9, time.monotonic() - self._begun_s)
             cpu_s = self._cpu_s() - self._cpu_begun_s
+            own_s = time.process_time() - self._own_begun_s
+            others_s = _busy_s() - self._busy_begun_s - cpu_s - own_s
             gpus = tuple(
                 GpuUsage(name=name, busy=sum(busy) / len(busy), memory_bytes=max(held))
                 for name, busy, held in self._gpu_looks.values()
@@ -104,7 +108,8 @@ class Meter(threading.Thread):
                 cores=cpu_s / seconds,
                 memory_bytes=self._memory_bytes,
                 threads=self._threads,
-                own_cores=(time.process_time() - self._own_begun_s) / seconds,
+                own_cores=own_s / seconds,
+                other_cores=max(0.0, others_s) / seconds,
                 gpus=gpus,
             )
             self._begin()
@@ -119,6 +124,7 @@ class Meter(threading.Thread):
         self._begun_s = time.monotonic()
         self._cpu_begun_s = self._cpu_s()
         self._own_begun_s = time.process_time()
+        self._busy_begun_s = _busy_s()
         self._memory_bytes = 0
         self._threads = 0
         self._gpu_looks: dict[int, tuple[str, list[float], list[int]]] = {}
@@ -138,3 +144,9 @@ class Meter(threading.Thread):
                 _, shares, bytes_ = self._gpu_looks.setdefault(index, (name, [], []))
                 shares.append(busy)
                 bytes_.append(held)
+
+
+def _busy_s() -> float:
+    """Processor seconds that all programs have taken since the machine started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.system)

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 COMPARE = "compare"
 
+LOG_COLUMNS = 160
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input",
         nargs="*",
-        help="a recorded file to offer (default: bench.stream, or simulated frames)",
+        help="a recorded file to offer (default: bench.stream, or simulated frames); or `compare`"
+        " and the report.json of two measurements",
     )
     parser.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for the report")
     parser.add_argument(
@@ -47,17 +50,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="tcp",
         help="what sender and service talk over (default: %(default)s)",
     )
+    parser.add_argument(
+        "--least",
+        type=_percent,
+        default=5.0,
+        metavar="PERCENT",
+        help="with compare: smaller changes are none (default: %(default)g)",
+    )
     configuration.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    """Measure or compare; exit code 1 says that the second report is worse beyond the noise."""
+    if args.input[:1] == [COMPARE]:
+        return _compare(args)
     return _measure(args)
+
+
+def _compare(args: argparse.Namespace) -> int:
+    if len(args.input) != 3:
+        raise ConfigError("`compare` takes two reports: scopeside bench compare A.json B.json")
+    from scopeside.bench.compare import compare
+    from scopeside.bench.compare_table import comparison_tables
+    from scopeside.bench.report import read_report
+
+    a, b = (read_report(Path(name)) for name in args.input[1:])
+    found = compare(a, b, least_change=args.least / 100.0)
+    _show(comparison_tables(found))
+    for note in found.notes:
+        _say(note)
+    for problem in found.problems:
+        _say(f"WORSE: {problem}.")
+    if not found.problems:
+        _say("B is not worse than A, as far as the repeats can tell.")
+    return 1 if found.problems else 0
 
 
 def _measure(args: argparse.Namespace) -> int:
     chosen = configuration.from_arguments(args)
     plan = _plan(args, chosen)
     from scopeside.bench.environment import busy_share
+    from scopeside.bench.page import write_page
     from scopeside.bench.report import report, write_report
     from scopeside.bench.run import measure
     from scopeside.bench.table import tables
@@ -67,8 +100,9 @@ def _measure(args: argparse.Namespace) -> int:
     _say(f"offering {plan.load.name}, {plan.load.kind}")
     measured = measure(plan, _say)
     made = report(measured, plan, chosen, busy_before=busy, took_s=time.monotonic() - begun_s)
-    files = [args.out / "report.json"]
+    files = [args.out / "report.json", args.out / "report.html"]
     write_report(made, files[0])
+    write_page(made, files[1])
     _show(tables(made))
     for file in files:
         _say(str(file))
@@ -107,16 +141,19 @@ def _show(tables: Iterable[Table]) -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console(file=sys.stdout)
+    # Where nobody looks at it live, lines may be as long as the tables are wide.
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else LOG_COLUMNS)
     for heading, rows in tables:
         header, *body = rows
         table = RichTable(title=heading, title_justify="left", show_header=any(header), box=None)
         for number, column in enumerate(header):
-            table.add_column(column, justify="left" if number == 0 or not any(header) else "right")
+            table.add_column(
+                column, justify="left" if number == 0 or not any(header) else "right", no_wrap=True
+            )
         for row in body:
             table.add_row(*row)
         console.print()
-        console.print(table, soft_wrap=True)
+        console.print(table)
     console.print()
 
 
@@ -132,3 +169,13 @@ def _rate(text: str) -> float:
 
 def _rates(text: str) -> tuple[float, ...]:
     return tuple(sorted({_rate(part) for part in text.split(",")}))
+
+
+def _percent(text: str) -> float:
+    try:
+        percent = float(text)
+    except ValueError:
+        percent = -1.0
+    if not 0.0 <= percent <= 100.0:
+        raise argparse.ArgumentTypeError(f"'{text}' is no percentage: write 0 to 100, as 5")
+    return percent
