@@ -32,6 +32,7 @@ COMMANDS = {
     "weights": "List, fetch and verify encoder weights.",
     "engine": "Build, list and clear the TensorRT engines that this machine keeps.",
     "pretrain": "Train an encoder on simulated micrographs and on your own.",
+    "bench": "Measure the running service under an open-loop load, and compare two measurements.",
     "demo": "Run simulator, service and subscriber together and report how well it went.",
 }
 

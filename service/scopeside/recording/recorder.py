@@ -2,7 +2,7 @@
 
 A process of its own, because HDF5 can hold Python's interpreter lock while a slow disk makes it
 wait, and after a failed write (a full disk) it cannot be closed: the process that used it crashes
-at its end (measured, docs/adr/0025). Here that costs the recording and nothing else.
+at its end (measured, docs/adr/0026). Here that costs the recording and nothing else.
 """
 
 from __future__ import annotations
