@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 MOST_LANES = 8
-"""Each lane keeps the maps of a tile of its own, 30 MB at 25 chips of 64 px; beyond this many cores
+"""Each lane keeps memory of its own, 80 MiB at 23 chips of 64 px; beyond this many cores
 a lane takes several. Measured on two cores."""
 
 
