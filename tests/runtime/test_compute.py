@@ -28,13 +28,22 @@ class Pipeline:
     replanned: tuple = ()
     spend: Callable[[], None] = lambda: None
     log: list = field(default_factory=list)
+    recovered: int = 0
     gate: threading.Event = field(default_factory=threading.Event)
     entered: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self):
         self.gate.set()
 
-    def segment(self, frame):
+    lanes = 1
+
+    def begin(self, frame):
+        return frame
+
+    def recover(self):
+        self.recovered += 1
+
+    def finish(self, frame):
         self.log.append(frame.number)
         self.entered.set()
         assert self.gate.wait(SOON_S)

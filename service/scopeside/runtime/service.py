@@ -22,7 +22,7 @@ import zmq
 from scopeside import __version__
 from scopeside.channels import Channel, ClosedChannelError
 from scopeside.configuration import Configuration
-from scopeside.errors import DropReason, ServiceError
+from scopeside.errors import DropReason, FatalError, ServiceError
 from scopeside.messages import Accounting, Frame, Segmentation
 from scopeside.ports import Embedder
 from scopeside.runtime.commands import ServiceCommands
@@ -137,6 +137,8 @@ class Service:
             self._security.close()
             self._context.destroy(linger=0)
             signals.restore()
+        if isinstance(self._failure, FatalError):
+            raise self._failure
         if self._failure is not None:
             raise ServiceError(
                 f"The service stopped because a thread failed: "
