@@ -132,7 +132,7 @@ def tracker_of(settings: Settings) -> IdentityTracker:
 def two_phases(number: int = 0, *, front: float = 0.5, shape=(SIDE, SIDE), dtype="<u2") -> Frame:
     """A stripe pattern left of a front and noise right of it, counted by a detector."""
     random = np.random.default_rng(number)
-    y, x = np.indices(shape)
+    _, x = np.indices(shape)
     stripes = 500 + 300 * np.sin(x / 1.7 + number)
     noise = 200 + 60 * random.normal(size=shape)
     expected = np.where(x < front * shape[1], stripes, noise)

@@ -135,6 +135,14 @@ class Segmenter(Protocol):
     @property
     def tracker(self) -> Identities: ...
 
+    def plan(self, shape: tuple[int, int]) -> None:
+        """Prepare for frames of `shape`: the only moment at which anything may be compiled."""
+        ...
+
+    def segment(self, frame: Frame) -> Segmentation:
+        """Begin and finish one frame, where none is begun."""
+        ...
+
     def begin(self, frame: Frame) -> Any:
         """Set a frame to work and return what `finish` takes.
 

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from scopeside.device.pixels import FrameKind, saturated
-from scopeside.messages import Contrast, Float32, Frame
+from scopeside.messages import Array, Contrast, Float32, Frame
 from scopeside.settings import PreprocessSettings
-from scopeside.stages.preprocess import require_fit
+from scopeside.stages.preprocess import finite_or, gain_of, require_fit
 from scopeside_kernels.contrast import ContrastTensors, contrast_tensors, contrast_window
 
 
@@ -28,6 +28,14 @@ class References:
 
     dark_YX: Float32 | None = None
     gain_YX: Float32 | None = None
+
+    @classmethod
+    def of(cls, dark_YX: Array | None, flat_YX: Array | None) -> References:
+        """Return what `Preprocess` makes of the same reference frames."""
+        return cls(
+            dark_YX=None if dark_YX is None else finite_or(dark_YX, 0.0),
+            gain_YX=None if flat_YX is None else gain_of(flat_YX),
+        )
 
     def require_fit(self, frame: Frame) -> None:
         """Raise DropError (`bad_shape`) for a frame that one of them does not fit."""

@@ -62,8 +62,8 @@ class CudaLine:
 class CudaCard:
     """One NVIDIA GPU."""
 
-    def __init__(self, device: str) -> None:
-        self._device = torch.device(device)
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
 
     @property
     def device(self) -> torch.device:

@@ -24,7 +24,6 @@ from scopeside.device.answers import answers
 from scopeside.device.back import download, measure_all, measured
 from scopeside.device.card import Card
 from scopeside.device.engines.engine import Engine
-from scopeside.device.engines.kernel import fits
 from scopeside.device.lane import ASKED, Marks
 from scopeside.device.lines import Lines
 from scopeside.device.pixels import FrameKind, put
@@ -42,6 +41,7 @@ from scopeside.messages import (
 )
 from scopeside.settings import Settings
 from scopeside.stages.communities import merge_small, undivided
+from scopeside.stages.communities.parallel import fits
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.labelmap import communities_of
 from scopeside.stages.mixture import mixture_of
@@ -226,11 +226,11 @@ class DevicePipeline:
                 found = measure_all(lane, ids_K)
         return LabelMap(labels_YX=labels_YX.numpy(), confidence_YX=confidence_YX.numpy()), found
 
-    def plan(self, shape: tuple[int, int], dtype: str = "<u2") -> None:
-        """Prepare for frames of `shape` with such pixels: the only moment at which anything may be
-        compiled, and memory taken."""
-        kind = FrameKind.of_pixels(shape, np.dtype(dtype))
-        self._plan(kind)
+    def plan(self, shape: tuple[int, int]) -> None:
+        """Prepare for frames of `shape` with the expected pixels: the only moment at which anything
+        may be compiled, and memory taken."""
+        pixels = np.dtype(f"<{self._settings.service.frame_dtype}")
+        self._plan(FrameKind.of_pixels(shape, pixels))
 
     def apply(self, settings: Settings, *, config_hash: str) -> None:
         """Take over changed live settings; the next frame is the first to feel them."""

@@ -1,4 +1,4 @@
-"""Our own parallel Louvain: on a card its kernels, elsewhere their definition, the same bits.
+"""Our own parallel Louvain by its kernels.
 
 Shape suffixes: N chips; K communities.
 """
@@ -19,59 +19,38 @@ from scopeside.device.groups import (
     sum_groups,
     weigh_groups,
 )
-from scopeside.messages import Graph, Int32, Partition
+from scopeside.messages import Int32, Partition
 from scopeside.partitions import community_count, modularity
 from scopeside.ports import AnyGraph
-from scopeside.stages.communities import LouvainClusterer, undivided
-from scopeside_kernels import reference_louvain
+from scopeside.stages.communities import ParallelClusterer
+from scopeside.stages.communities.parallel import fits
 from scopeside_kernels.louvain import Rows, Workspace, louvain, plan
-
-NAME = "louvain/scopeside-kernel"
 
 PLANNED = 4
 """Sizes of graphs whose memory is kept."""
 
 
-def fits(nodes: int, places: int, resolution: float = 1.0) -> bool:
-    """Whether the integers of this Louvain hold such a graph at such a resolution."""
-    return (
-        nodes <= reference_louvain.MAX_NODES
-        and places <= reference_louvain.MAX_EDGES
-        and reference_louvain.MIN_RESOLUTION <= resolution <= reference_louvain.MAX_RESOLUTION
-    )
-
-
 class KernelClusterer:
-    """Needs no seed: nothing in it is random.
-
-    A weighted graph without any edge is one community, as for `LouvainClusterer`, which takes
-    what this one's integers do not hold.
-    """
+    """The same bits as `ParallelClusterer`, which takes what does not lie on a card, has no edges,
+    or is beyond the integers of either."""
 
     def __init__(self) -> None:
+        self._here = ParallelClusterer()
         self._rooms: OrderedDict[tuple[int, int, int], tuple[Workspace, GroupRoom]] = OrderedDict()
-        self._beyond: LouvainClusterer | None = None
 
     @property
     def name(self) -> str:
-        return NAME
+        return self._here.name
 
     def partition(self, graph: AnyGraph, *, resolution: float, seed: int) -> Partition:
         """Find communities; `resolution` 1 is plain modularity, a lower one joins more."""
-        places = graph.places if isinstance(graph, DeviceGraph) else 2 * graph.edges
-        if not fits(graph.nodes, places, resolution):
-            self._beyond = self._beyond or LouvainClusterer()
-            return self._beyond.partition(graph, resolution=resolution, seed=seed)
-        unweighted = isinstance(graph, Graph) and graph.weights_E is None
-        if graph.edges == 0 and not unweighted:
-            return undivided(graph, resolution=resolution)
-        if isinstance(graph, DeviceGraph):
-            labels_N = self._on_card(graph, resolution)
-        else:
-            here = graph if isinstance(graph, Graph) else graph.brought()
-            labels_N = reference_louvain.louvain(
-                here.offsets, here.neighbours_E, here.weights_E, resolution=resolution
-            ).labels_N
+        if (
+            not isinstance(graph, DeviceGraph)
+            or not fits(graph.nodes, graph.places, resolution)
+            or graph.edges == 0
+        ):
+            return self._here.partition(graph, resolution=resolution, seed=seed)
+        labels_N = self._on_card(graph, resolution)
         return Partition(
             labels_N=labels_N,
             communities=community_count(labels_N),
