@@ -14,16 +14,14 @@ import torch
 from scopeside.assembly import still_frame
 from scopeside.messages import Frame, Provenance
 from scopeside.pipeline import Pipeline
+from scopeside.ports import EmbedderInfo
 from scopeside.settings import Settings
-from scopeside.stages.communities import LouvainClusterer
-from scopeside.stages.embed.chips import ChipsEmbedder
-from scopeside.stages.embed.encoder import output_shape
-from scopeside.stages.embed.host_program import HostProgram
-from scopeside.stages.embed.weights import Weights
+from scopeside.stages.communities import LouvainClusterer, ParallelClusterer
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.labelmap import LabelMapper
 from scopeside.stages.preprocess import Preprocess
 from scopeside.stages.resolution import CommunityFinder
+from scopeside_kernels import reference
 
 pytest.importorskip("triton", reason="Triton is not installed: pip install 'scopeside[gpu]'")
 
@@ -33,7 +31,7 @@ from scopeside.device.engines.kernel import KernelClusterer
 from scopeside.device.host_card import HostCard
 from scopeside.device.put_together import device_pipeline
 
-SIDE, CHIP = 80, 32
+SIDE, CHIP, FEATURES = 64, 32, 48
 PROVENANCE = Provenance(
     version="0",
     config="0",
@@ -43,31 +41,28 @@ PROVENANCE = Provenance(
     clusterer="louvain",
     device="cpu",
 )
-NO_WEIGHTS = Weights(name="none", sha256="", state={})
 
 
 class SmallEncoder:
-    """A network of a few random features of a chip's cells, in float32; counts what it runs."""
+    """A network of a few random features of a chip's cells, in float32; counts its programs."""
 
     name, device, precision = "small", "cpu", "fp32"
+    place = torch.device("cpu")
 
     def __init__(self):
         self.programs = 0
 
-    def compile(self, shape_BCHW, head):
-        return HostProgram(self.device_program(1, shape_BCHW, head))
-
     def device_program(self, tiles, shape_BCHW, head):
         self.programs += 1
-        return SmallProgram(tiles, shape_BCHW, head)
+        return SmallProgram(tiles, shape_BCHW)
 
 
 class SmallProgram:
-    def __init__(self, tiles, shape_BCHW, head):
+    def __init__(self, tiles, shape_BCHW):
         self.input_TB1HW = torch.zeros((tiles, *shape_BCHW))
-        self.output_TBF = torch.zeros((tiles, *output_shape(shape_BCHW, head)))
+        self.output_TBF = torch.zeros((tiles, shape_BCHW[0], FEATURES))
         generator = torch.Generator().manual_seed(3)
-        self._weights = torch.rand((32, 2048), generator=generator)
+        self._weights = torch.rand((32, FEATURES), generator=generator)
 
     def run(self):
         chips = self.input_TB1HW.flatten(0, 1)
@@ -77,12 +72,31 @@ class SmallProgram:
         self.output_TBF.copy_(looks.reshape(self.output_TBF.shape))
 
 
+class SmallEmbedder:
+    """The same network for the CPU's pipeline."""
+
+    info = EmbedderInfo(
+        name="small", weights_name="none", weights_sha256="", device="cpu", features=FEATURES
+    )
+
+    def plan(self, grid):
+        self._program = SmallProgram(1, (grid.chips, 1, CHIP, CHIP))
+
+    def prepare(self, image_YX, grid):
+        return reference.chips(image_YX, grid.y0_R, grid.x0_C, grid.chip_px, CHIP)
+
+    def embed(self, prepared, grid):
+        self._program.input_TB1HW.copy_(torch.from_numpy(prepared)[None, :, None])
+        self._program.run()
+        return self._program.output_TBF[0].numpy().copy()
+
+
 def settings_of(**sections) -> Settings:
     """Small chips, units of the small network's spread, and what a test changes."""
     base = {
         "chips": {"size_px": CHIP, "stride_px": CHIP // 2},
-        "graph": {"neighbours": 6, "resolution": 0.5},
-        "embed": {"weights": "seeded", "batch": 7},
+        "graph": {"neighbours": 4, "resolution": 0.5},
+        "embed": {"weights": "seeded"},
         "service": {"frame_shape": [SIDE, SIDE]},
     }
     return Settings.model_validate(
@@ -95,10 +109,8 @@ def on_cpu(settings: Settings, clusterer=None, *, dark_YX=None, flat_YX=None) ->
         settings,
         provenance=PROVENANCE,
         preprocess=Preprocess(settings.preprocess, dark_YX=dark_YX, flat_YX=flat_YX),
-        embedder=ChipsEmbedder(
-            SmallEncoder(), NO_WEIGHTS, input_px=settings.chips.effective_input_px, batch=7
-        ),
-        finder=CommunityFinder(clusterer or KernelClusterer(), settings),
+        embedder=SmallEmbedder(),
+        finder=CommunityFinder(clusterer or ParallelClusterer(), settings),
         tracker=tracker_of(settings),
         mapper=LabelMapper(),
     )
@@ -115,7 +127,7 @@ def on_device(
         settings,
         provenance=PROVENANCE,
         encoder=encoder or SmallEncoder(),
-        batch=7,
+        batch=4,
         card=card or HostCard(),
         references=references or References(),
         engine_of=lambda chips: engine,

@@ -9,14 +9,17 @@ from scopeside.device.card import Card, Line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """Four lines, so that copies, the next frame's network and this frame's end do not queue.
+    """Five lines, so that copies, the next frame's network and this frame's end do not queue.
 
     `compute` has what takes long: up to the communities. `finish` has what the host waits for,
-    paint and regions among it, and goes first where the card has to choose.
+    paint and regions among it, and goes first where the card has to choose. `tell` copies what
+    `compute` found, `copy_out` what `finish` made: in one line, this frame's label map would wait
+    behind what is to be told of the next.
     """
 
     copy_in: Line
     compute: Line
+    tell: Line
     finish: Line
     copy_out: Line
 
@@ -26,6 +29,7 @@ class Lines:
         return cls(
             copy_in=card.line(),
             compute=card.line(),
+            tell=card.line(urgent=True),
             finish=card.line(urgent=True),
             copy_out=card.line(urgent=True),
         )

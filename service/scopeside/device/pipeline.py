@@ -134,8 +134,8 @@ class DevicePipeline:
             lines.compute.after(marks.uploaded)
             track.front()
             marks.computed.set()
-        lines.copy_out.after(marks.computed)
-        with lines.copy_out.use():
+        lines.tell.after(marks.computed)
+        with lines.tell.use():
             lane.told.copy()
             marks.told.set()
         return Begun(
