@@ -11,7 +11,8 @@ from scopeside.device.cuda_card import CudaCard
 from scopeside.device.engines.choose import Engines
 from scopeside.device.engines.crossovers import crossovers
 from scopeside.device.engines.cugraph import CuGraphClusterer
-from scopeside.device.engines.cugraph_library import PylibcugraphLibrary, missing_packages
+from scopeside.device.engines.cugraph_library import PylibcugraphLibrary
+from scopeside.device.engines.packages import missing_packages
 from scopeside.device.meter import meter_of
 from scopeside.device.pipeline import DevicePipeline
 from scopeside.device.put_together import device_pipeline
@@ -39,7 +40,7 @@ def assemble_on_card(
     card = CudaCard(place)
     engines = Engines(
         settings,
-        crossovers(torch.cuda.get_device_name(place)),
+        crossovers(card_name(place)),
         cugraph=lambda: CuGraphClusterer(PylibcugraphLibrary(place)),
         has_cugraph=not missing_packages(),
     )
@@ -53,3 +54,8 @@ def assemble_on_card(
         engine_of=engines,
         meter=meter_of(card),
     )
+
+
+def card_name(place: torch.device) -> str:
+    """Return the card's name as its driver gives it."""
+    return torch.cuda.get_device_name(place)

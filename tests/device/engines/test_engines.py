@@ -13,7 +13,7 @@ pytest.importorskip("triton", reason="Triton is not installed: pip install 'scop
 
 from device_bench import settings_of
 from device_graphs import knn, placed
-from scopeside.device.engines import cugraph_library
+from scopeside.device.engines import packages
 from scopeside.device.engines.choose import Engines
 from scopeside.device.engines.crossovers import Crossovers, Step, committed, crossovers, read
 from scopeside.device.engines.cugraph import MOST_LEVELS, THRESHOLD, CuGraphClusterer
@@ -73,8 +73,8 @@ def test_what_the_kernels_do_not_hold_goes_elsewhere_and_is_said(has_cugraph, in
 
 
 def test_cugraph_by_name_is_missed_before_the_first_frame(monkeypatch):
-    monkeypatch.setattr(cugraph_library, "PACKAGES", ("cupy_that_nobody_has",))
-    assert cugraph_library.missing_packages() == ("cupy_that_nobody_has",)
+    monkeypatch.setattr(packages, "PACKAGES", ("cupy_that_nobody_has",))
+    assert packages.missing_packages() == ("cupy_that_nobody_has",)
     with pytest.raises(BackendError, match="cupy_that_nobody_has"):
         Engines(
             settings_of(communities={"engine": "cugraph"}),

@@ -6,7 +6,6 @@ run yet: without a card the packages cannot even be imported.
 
 from __future__ import annotations
 
-import importlib.util
 from importlib.metadata import version
 from typing import Any
 
@@ -16,14 +15,8 @@ import torch
 from torch import Tensor
 
 from scopeside.device.cuda_card import CudaLine
+from scopeside.device.engines.packages import missing_packages
 from scopeside.errors import BackendError
-
-PACKAGES = ("cupy", "rmm", "pylibraft", "pylibcugraph")
-
-
-def missing_packages() -> tuple[str, ...]:
-    """Return which of the packages are not installed; imports none."""
-    return tuple(name for name in PACKAGES if importlib.util.find_spec(name) is None)
 
 
 class PylibcugraphLibrary:
