@@ -68,7 +68,7 @@ def test_a_flavour_that_does_not_serve_the_card_is_named(settings, card):
 def test_torch_that_was_asked_for_is_not_called_a_lack(settings, card):
     card("torch")
     embed = settings.embed.model_copy(update={"backend": "torch"})
-    assert set(found_for(settings.model_copy(update={"embed": embed}))) == {"driver"}
+    assert set(found_for(settings.model_copy(update={"embed": embed}))) == {"driver", "louvain"}
 
 
 def test_with_tensorrt_it_tells_of_its_engines_and_how_to_build_them_beforehand(settings, card):
