@@ -1,6 +1,6 @@
 """How much of what a bare pyzmq loop receives does the ingest stage keep up with?
 
-    .venv/bin/python benchmarks/ingest.py [--frames 3000] [--rounds 11]
+    .venv/bin/python benchmarks/ingest.py [--frames 1500] [--rounds 21]
 
 A sender process pushes 1 MB frames as fast as they are taken. Receivers take turns, a fresh
 sender each: `recv_multipart` with and without copying, and the ingest stage (receive, decode,
@@ -169,8 +169,8 @@ def one_turn(name: str, transport: str, frames: int) -> float:
 
 def main() -> None:
     parser = quick_parser(__doc__)
-    parser.add_argument("--frames", type=int, default=3000)
-    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--frames", type=int, default=1500)
+    parser.add_argument("--rounds", type=int, default=21)
     parser.add_argument("--send", metavar="ENDPOINT")
     arguments = parser.parse_args()
     if arguments.send:

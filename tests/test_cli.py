@@ -1,3 +1,4 @@
+import re
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -85,7 +86,7 @@ def test_help_names_every_command(capsys):
     assert ended.value.code == 0
     text = capsys.readouterr().out
     for name in cli.COMMANDS:
-        assert f"\n    {name} " in text
+        assert re.search(rf"^    {name}\s", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

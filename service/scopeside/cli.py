@@ -23,13 +23,16 @@ COMMANDS = {
     "serve": "Segment live frames: frames in over ZeroMQ, label maps and latencies out.",
     "segment": "Segment a file with the service's own pipeline, without sockets.",
     "simulate": "Publish a simulated in-situ irradiation run.",
-    "replay": "Publish the frames of a recorded file.",
+    "replay": "Publish recorded streams and files on schedule.",
+    "record": "Record every message of a stream, with when it came.",
+    "recording": "Show, verify, cut and export recordings.",
     "watch": "Show a running service's results in the terminal.",
     "doctor": "Say what this machine has, what will be used and what is missing.",
     "config": "Show the effective settings and where each comes from.",
     "weights": "List, fetch and verify encoder weights.",
     "engine": "Build, list and clear the TensorRT engines that this machine keeps.",
     "pretrain": "Train an encoder on simulated micrographs and on your own.",
+    "bench": "Measure the running service under an open-loop load, and compare two measurements.",
     "demo": "Run simulator, service and subscriber together and report how well it went.",
 }
 

@@ -239,6 +239,28 @@ class LogSettings(Section):
     """`text` is key=value."""
 
 
+class BenchSettings(Section):
+    stream: str | None = None
+    """Stream of the test data (a name below `streams` in `$SCOPESIDE_DATA`), cut or mirrored to
+    `service.frame_shape`, that `scopeside bench` offers where no recording is given; frames of that
+    shape are simulated where it is absent."""
+    frames: Annotated[int, Field(ge=1, le=4096)] = 16
+    """Different frames that are offered in turn, forwards and backwards."""
+    warmup_frames: Annotated[int, Field(ge=0)] = 10
+    """Frames sent one at a time before anything is measured."""
+    seconds: Annotated[float, Field(gt=0)] = 10.0
+    """Length of a step at one offered rate."""
+    least_frames: Annotated[int, Field(ge=1)] = 100
+    """Fewest frames of a step, however long they take; p99 of fewer than 100 is their maximum."""
+    repeats: Annotated[int, Field(ge=1, le=100)] = 3
+    """Times that the service is started and measured anew; comparing takes 2 or more."""
+    target_s: Annotated[float, Field(gt=0)] = 1.0
+    """Response, from the scheduled sending to the result in hand, that 99 % of the frames of a
+    rate that holds must not exceed."""
+    load: Annotated[float, Field(gt=0, le=1.0)] = 0.7
+    """Share of the highest rate that holds, at which latency is measured."""
+
+
 DISTANCE_UNITS = {"builtin": 0.7}
 """Distance of mean unit embeddings that counts as one, for weights of which it is known."""
 
@@ -264,6 +286,7 @@ class Settings(Section):
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()
+    bench: BenchSettings = BenchSettings()
 
     @property
     def distance_unit(self) -> float | None:

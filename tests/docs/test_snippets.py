@@ -15,6 +15,7 @@ import pytest
 
 from doc_snippets import PAGES, ROOT, blocks, command_lines, python_block
 from live import READY_S, SMALL, Endpoints, ipc_endpoints, running, two_phases
+from recorded import series_messages, write
 from scopeside.client.connection import ClientKeys
 from scopeside.client.control import ControlClient
 from scopeside.configuration import load_settings
@@ -26,7 +27,8 @@ CONTROL = ("README.md", "ControlClient")
 CONTRACT = ("docs/wire-contract.md", "import msgpack")
 MAKE_KEYS = ("docs/security.md", "create_certificates")
 USE_KEYS = ("docs/security.md", "ClientKeys")
-TESTED = [PUBLISH, READ, CONTROL, CONTRACT, MAKE_KEYS, USE_KEYS]
+RECORDING = ("docs/recording.md", "import h5py")
+TESTED = [PUBLISH, READ, CONTROL, CONTRACT, MAKE_KEYS, USE_KEYS, RECORDING]
 
 LIMIT_S = 60.0
 """Longest that a snippet may take on a busy machine."""
@@ -177,6 +179,17 @@ def test_a_service_with_the_keys_of_the_security_page_admits_its_clients(
         thread.join(READY_S)
 
     assert printed == "ready\nthe service has come: True\n"
+
+
+def test_a_recording_is_read_with_hdf5_alone_as_its_page_shows(tmp_path):
+    code = python_block(*RECORDING)
+    assert "scopeside" not in code
+    write(tmp_path / "run.h5", series_messages("film", 3))
+
+    lines = ran(code, tmp_path).splitlines()
+
+    assert [line.split()[1] for line in lines] == ["-1", "0", "1", "2", "-1"]
+    assert all(line.endswith(f", {24 * 32 * 2}]") for line in lines[1:4])
 
 
 def test_the_secret_keys_are_not_among_the_admitted(keys):

@@ -20,11 +20,14 @@ def open_frames(path: Path | str) -> FrameFile:
     image, and MissingExtraError where a reader's package is not installed.
     """
     path = Path(path)
-    if path.is_dir():
+    if path.is_dir() and path.suffix.lower() != ".zspy":  # which is a folder by itself
         return open_folder(path, open_frames)
     try:
-        empty = path.stat().st_size == 0
-        path.open("rb").close()
+        empty = path.is_file() and path.stat().st_size == 0
+        if path.is_file():
+            path.open("rb").close()
+        else:
+            next(path.iterdir(), None)
     except OSError as error:
         raise InputFileError(
             f"{path} cannot be opened ({error.strerror or error}): check the path."

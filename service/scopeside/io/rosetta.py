@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from scopeside.errors import FatalError, InputFileError, MissingExtraError
+from scopeside.io.acquired import Acquired, acquired_of
 from scopeside.io.framefile import BlockReader, FrameFile, first_line
 from scopeside.io.pixels import as_frame, frame_dtype
 from scopeside.messages import Array
@@ -63,6 +64,7 @@ class ImageSet:
     title: str
     image_axes: tuple[int, int]
     pixel_size_m: tuple[float, float] | None
+    acquired: Acquired
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,9 @@ def open_with_rosetta(path: Path) -> FrameFile:
         read=lambda index: as_frame(reader.read(index), dtype),
         pixel_size_m=chosen.pixel_size_m,
         note=note,
+        began=chosen.acquired.began,
+        times_s=chosen.acquired.times_s(count),
+        stage_at=chosen.acquired.stage_at,
     )
 
 
@@ -210,6 +215,9 @@ def _as_images(data_set: Mapping[str, Any], position: int) -> ImageSet | None:
         title=str(data_set.get("metadata", {}).get("General", {}).get("title") or ""),
         image_axes=image_axes,
         pixel_size_m=None if y_m is None or x_m is None else (y_m, x_m),
+        acquired=acquired_of(
+            data_set, [axis for index, axis in enumerate(axes) if index not in image_axes]
+        ),
     )
 
 

@@ -28,6 +28,7 @@ from scopeside.ports import Embedder
 from scopeside.runtime.commands import ServiceCommands
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.control import ControlServer
+from scopeside.runtime.fault_log import FaultLog
 from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.memory import keep_freed_memory
 from scopeside.runtime.pulse import Pulse
@@ -97,7 +98,7 @@ class Service:
                 limits=settings.limits,
                 frames=self._frames,
                 books=self._books,
-                emit=self._outputs.emit,
+                emit=FaultLog(self._outputs.emit),
                 same_host=is_local(settings.ingest.endpoint),
             )
             self._pulse = Pulse(self._lifecycle, self._books, self._frames)

@@ -32,7 +32,7 @@ class Track:
 
 def front_plot(fronts: Sequence[FrontScore], *, error_px: float) -> Figure:
     """Amorphous fraction and front position, measured and true, against dose (or frame)."""
-    figure = _figure(9.0, 6.4)
+    figure = new_figure(9.0, 6.4)
     fraction, front = figure.subplots(2, 1, sharex=True)
     doses = [score.dose_e_per_m2 for score in fronts]
     by_dose = all(dose is not None for dose in doses)
@@ -60,13 +60,13 @@ def front_plot(fronts: Sequence[FrontScore], *, error_px: float) -> Figure:
         color="#495057",
     )
     figure.suptitle("Amorphous front: segmented live, beside the simulated truth")
-    _tidy(fraction, front)
+    tidy(fraction, front)
     return figure
 
 
 def communities_plot(tracks: Sequence[Track]) -> Figure:
     """Area fraction of every community against frame number."""
-    figure = _figure(9.0, 4.2)
+    figure = new_figure(9.0, 4.2)
     axes = figure.subplots()
     for track in tracks:
         color = tuple(part / 255 for part in track.color)
@@ -79,7 +79,7 @@ def communities_plot(tracks: Sequence[Track]) -> Figure:
     if tracks:
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     figure.suptitle("Communities through the run")
-    _tidy(axes)
+    tidy(axes)
     return figure
 
 
@@ -92,7 +92,7 @@ def latency_plot(
     stages: Mapping[str, Percentiles],
 ) -> Figure:
     """Latency of every frame, and where the time goes by stage (median, and 95 % as a line)."""
-    figure = _figure(11.0, 4.4)
+    figure = new_figure(11.0, 4.4)
     over_time, by_stage = figure.subplots(1, 2, width_ratios=(3, 2))
     if any(value is not None for value in end_to_end_s):
         known = [(f, s) for f, s in zip(frames, end_to_end_s, strict=True) if s is not None]
@@ -127,7 +127,7 @@ def latency_plot(
     )
     _stage_bars(by_stage, stages)
     figure.suptitle("Latency in total and per stage")
-    _tidy(over_time, by_stage)
+    tidy(over_time, by_stage)
     return figure
 
 
@@ -159,7 +159,8 @@ def save_plot(path: Path, figure: Figure) -> None:
         raise OutputError(f"The plot {path} cannot be written: {error}.") from error
 
 
-def _figure(width_in: float, height_in: float) -> Figure:
+def new_figure(width_in: float, height_in: float) -> Figure:
+    """Return an empty figure that needs no screen."""
     # Figure and canvas by hand: pyplot would choose a window system and keep global state.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -176,7 +177,8 @@ def _whole_frames(axes: Axes) -> None:
     axes.set_xlabel("frame")
 
 
-def _tidy(*panels: Axes) -> None:
+def tidy(*panels: Axes) -> None:
+    """Give the panels the look that all plots here share."""
     for axes in panels:
         axes.grid(visible=True, color="#e9ecef", linewidth=0.8)
         axes.set_axisbelow(True)

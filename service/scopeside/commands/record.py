@@ -1,0 +1,159 @@
+"""Record every message of a stream, with when it came."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from scopeside.commands.byte_size import byte_size
+from scopeside.commands.keys import add_key_arguments, client_keys
+from scopeside.commands.publishing import write_report
+from scopeside.commands.stopping import StopFlag, stopping
+from scopeside.errors import ConfigError, OutputError
+from scopeside.recording.listening import Heard, Listener
+from scopeside.recording.tap import RecordSpec, Tap, TapStatistics
+
+LINE_EVERY_S = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from",
+        dest="endpoint",
+        default="tcp://127.0.0.1:5555",
+        metavar="ENDPOINT",
+        help="where messages come from (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="FILE", help="the recording, an HDF5 file"
+    )
+    parser.add_argument(
+        "--socket",
+        choices=("sub", "pull"),
+        default="sub",
+        help="sub hears what others hear too; pull takes its share, and lets the sender wait for "
+        "the disk (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--attach",
+        choices=("connect", "bind"),
+        default="connect",
+        help="whether to connect to the endpoint or to bind it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--compression",
+        choices=("none", "zstd"),
+        default="none",
+        help="of what is stored; messages are the same either way (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--split",
+        type=byte_size,
+        default=0,
+        metavar="SIZE",
+        help="begin a new file when one would grow larger, as in 2GB (default: never)",
+    )
+    parser.add_argument(
+        "--queue",
+        type=byte_size,
+        default=256 * 2**20,
+        metavar="SIZE",
+        help="memory for messages that wait for the disk (default: 256MiB)",
+    )
+    parser.add_argument("--seconds", type=float, metavar="S", help="stop after this time")
+    parser.add_argument("--messages", type=int, metavar="N", help="stop after so many messages")
+    parser.add_argument(
+        "--until-end", action="store_true", help="stop when a series has ended, and not before"
+    )
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a JSON report")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    add_key_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Record until told to stop; 0 also after Ctrl-C, which is how a recording usually ends."""
+    if (args.seconds is not None and args.seconds <= 0) or (
+        args.messages is not None and args.messages < 1
+    ):
+        raise ConfigError("--seconds must be above 0, and --messages 1 or more.")
+    spec = RecordSpec(
+        path=args.out,
+        source=args.endpoint,
+        compression=args.compression,
+        split_bytes=args.split,
+        queue_bytes=args.queue,
+    )
+    with stopping() as stopped:
+        listener = Listener(
+            args.endpoint, socket=args.socket, attach=args.attach, keys=client_keys(args)
+        )
+        try:
+            tap = Tap(spec, report=lambda _code, sentence: _say(args, sentence))
+            _say(args, f"recording {args.endpoint} into {args.out}; Ctrl-C ends it")
+            begun_s = time.monotonic()
+            try:
+                listener.listen(tap, until=_Until(args, tap, stopped, begun_s))
+            finally:
+                statistics = tap.close()
+                _conclude(args, listener.heard, statistics, time.monotonic() - begun_s)
+        finally:
+            listener.close()
+    if statistics.error is not None:
+        raise OutputError(statistics.error)
+    return 0
+
+
+class _Until:
+    """Whether the recording is to end; asked between two messages, and says how far it is."""
+
+    def __init__(
+        self, args: argparse.Namespace, tap: Tap, stopped: StopFlag, begun_s: float
+    ) -> None:
+        self._args = args
+        self._tap = tap
+        self._stopped = stopped
+        self._begun_s = begun_s
+        self._say_s = begun_s + LINE_EVERY_S
+
+    def __call__(self, heard: Heard) -> bool:
+        now_s = time.monotonic()
+        if now_s >= self._say_s:
+            self._say_s = now_s + LINE_EVERY_S
+            dropped = self._tap.statistics().dropped
+            _say(
+                self._args,
+                f"{heard.frames} frames, {heard.messages} messages, {heard.bytes / 1e6:.1f} MB; "
+                f"{dropped} not recorded",
+            )
+        args = self._args
+        return (
+            self._stopped()
+            or (args.seconds is not None and now_s - self._begun_s >= args.seconds)
+            or (args.messages is not None and heard.messages >= args.messages)
+            or (args.until_end and heard.ends > 0)
+        )
+
+
+def _conclude(
+    args: argparse.Namespace, heard: Heard, statistics: TapStatistics, seconds: float
+) -> None:
+    files = f"{statistics.files} file{'s' if statistics.files != 1 else ''}"
+    _say(
+        args,
+        f"recorded {statistics.recorded} messages of {statistics.offered} in {files}, "
+        f"{heard.frames} frames, {heard.bytes / 1e6:.1f} MB in {seconds:.1f} s; "
+        f"{statistics.dropped} not recorded",
+    )
+    if args.report is None:
+        return
+    report = {"file": str(args.out), "seconds": seconds, **asdict(heard), **asdict(statistics)}
+    write_report(args.report, report)
+
+
+def _say(args: argparse.Namespace, sentence: str) -> None:
+    if not args.quiet:
+        sys.stdout.write(f"record: {sentence}\n")
+        sys.stdout.flush()

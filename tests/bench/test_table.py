@@ -1,0 +1,51 @@
+from bench_samples import CARD, repeat, sample_report
+from scopeside.bench.side_by_side import BATCHED, LOOP, SideBySide, as_report
+from scopeside.bench.table import losses, tables
+
+
+def text_of(report):
+    return "\n".join(
+        " | ".join(row) for heading, rows in tables(report) for row in [(heading,), *rows]
+    )
+
+
+def test_the_tables_tell_load_rate_latency_and_what_it_takes():
+    told = text_of(sample_report())
+    assert "load | film, simulated: 1 of 6 x 8 <u2" in told
+    assert "highest rate | 8 Hz (8 to 8) with p99 within 1000 ms and nothing lost" in told
+    assert "Steady at 5.6 Hz" in told
+    assert "lost | 0 of 150 frames" in told
+    assert "most memory, MiB | 500 (500 to 500)" in told
+    assert "no GPU" in told or "card" in told
+
+
+def test_rows_are_as_wide_as_their_header():
+    for _, rows in tables(sample_report()):
+        assert len({len(row) for row in rows}) == 1
+
+
+def test_lost_frames_are_told_with_their_reason():
+    assert "5 overload" in text_of(sample_report())
+    step = {"dropped": {"overload": 2, "deadline": 1}, "missing": 0, "undelivered": 3, "unsent": 4}
+    assert losses(step) == {"overload": 2, "deadline": 1, "undelivered": 3, "unsent": 4}
+
+
+def test_where_no_rate_held_there_are_no_latencies():
+    told = text_of(sample_report(repeat(best_hz=None, steady_hz=None)))
+    assert "highest rate | 0 Hz" in told
+    assert "Steady" not in told
+
+
+def test_a_card_is_told():
+    assert "a card | busy 50%, 1024 MiB" in text_of(sample_report(repeat(gpus=(CARD,))))
+
+
+def test_ratios_over_the_loop_are_told():
+    made = sample_report()
+    turn = {"embed": 0.5, "graph": 0.25, "rest": 0.25}
+    slow = {name: 10.0 * seconds for name, seconds in turn.items()}
+    spent = {"Scopeside, chips mode": [turn], LOOP: [slow], BATCHED: [slow]}
+    made["against"] = as_report(SideBySide(shape=(64, 64), chips=9, spent=spent))
+    told = text_of(made)
+    assert "Scopeside, chips mode | 1000.00 (1000.00 to 1000.00) | 500.0" in told
+    assert "10.00 (10.00 to 10.00)" in told
