@@ -428,16 +428,15 @@ def test_a_publishing_thread_that_dies_holds_up_neither_the_end_nor_the_books(
 
 
 @pytest.mark.parametrize("taken", ["tcp://127.0.0.1:*", "ipc://{folder}/taken"])
-def test_a_frame_endpoint_in_use_is_told_once_the_service_is_warm(tmp_path, taken):
+def test_a_frame_endpoint_in_use_is_told_before_the_service_warms_up(tmp_path, taken):
     context = zmq.Context()
     holder = context.socket(zmq.PULL)
     holder.bind(taken.format(folder=tmp_path))
     address = holder.last_endpoint.rstrip(b"\0").decode()
     sets = [*SMALL, *ipc_endpoints(tmp_path).sets(), "ingest.attach=bind"]
     try:
-        service = Service(load_settings(sets=[*sets, f"ingest.endpoint={address}"]))
-        with pytest.raises(EndpointError, match=r"ingest\.endpoint .* cannot be bound"):
-            service.run()
+        with pytest.raises(EndpointError, match=r"ingest\.endpoint = .* cannot be bound"):
+            Service(load_settings(sets=[*sets, f"ingest.endpoint={address}"]))
     finally:
         holder.close()
         context.term()

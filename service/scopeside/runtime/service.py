@@ -36,7 +36,7 @@ from scopeside.runtime.security import Security
 from scopeside.runtime.signals import Signals
 from scopeside.runtime.warming import Warming
 from scopeside.stages.books import Books
-from scopeside.stages.ingest import Ingest, is_local
+from scopeside.stages.ingest import Ingest, is_local, require_free
 from scopeside.stages.intake import Intake
 from scopeside.stages.publish import Outputs, Publish
 
@@ -79,6 +79,7 @@ class Service:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         with ExitStack() as undo:
             undo.callback(self._context.destroy, linger=0)
+            require_free(settings.ingest)
             self._security = Security(settings.security, self._context)
             undo.callback(self._security.close)
             self._outputs = Outputs(
