@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostile_wire import CASES, START
+from hostile_wire import CASES, SERIES, START
 from scopeside.channels import Channel, Policy
 from scopeside.errors import DropReason
 from scopeside.messages import Channel as Detector
@@ -56,6 +57,10 @@ def frame(number: int, series: str = "s", **more: Any) -> Any:
     image_YX = np.full((4, 6), number % 2**16, "<u2")
     channels = [Detector(name="haadf", values=image_YX)]
     return encode_frame(series=series, number=number, t_ns=1, channels=channels, **more)
+
+
+def damaged(number: int, series: str) -> Any:
+    return [*frame(number, series)[:2], b"short"]
 
 
 def end(series: str = "s", **more: Any) -> Any:
@@ -140,12 +145,13 @@ def test_late_frame_is_dropped_and_its_gap_closed() -> None:
     assert [desk.compute().number for _ in range(3)] == [0, 2, 3]
 
 
-def test_hostile_messages_are_counted_by_reason_and_good_frames_go_on() -> None:
+@pytest.mark.parametrize("series", ["s", SERIES])
+def test_hostile_messages_are_counted_by_reason_and_good_frames_go_on(series: str) -> None:
     desk = Desk("latest")
     bad = [case for case in CASES if case.reason is not None]
     for number, case in enumerate(bad):
         desk.feed(case.parts)
-        desk.feed(frame(number))
+        desk.feed(frame(number, series))
         assert desk.compute().number == number
     expected: dict[str, int] = {}
     for case in bad:
@@ -153,7 +159,19 @@ def test_hostile_messages_are_counted_by_reason_and_good_frames_go_on() -> None:
         expected[case.reason.value] = expected.get(case.reason.value, 0) + 1
     assert desk.drops() == expected
     assert desk.books.totals().segmented == len(bad)
-    assert dict(desk.books.snapshot("s").dropped) == {}
+    assert desk.books.totals().missing == 0
+    assert (dict(desk.books.snapshot(series).dropped) == {}) is (series != SERIES)
+
+
+def test_a_damaged_frame_that_is_sent_again_is_computed() -> None:
+    desk = Desk("lossless", capacity=9)
+    desk.feed(frame(0))
+    desk.feed(damaged(1, "s"))
+    for number in (1, 2, 2):
+        desk.feed(frame(number))
+    assert [desk.compute().number for _ in range(3)] == [0, 1, 2]
+    books = desk.books.snapshot("s")
+    assert (books.missing, books.duplicate, dict(books.dropped)) == (0, 1, {"bad_payload": 1})
 
 
 def test_broken_start_neither_opens_nor_overtakes_a_series() -> None:
@@ -168,7 +186,7 @@ def test_broken_start_neither_opens_nor_overtakes_a_series() -> None:
 def test_drop_event_says_what_and_whose() -> None:
     desk = Desk()
     desk.feed(frame(0))
-    desk.feed([*frame(1)[:2], b"short"])
+    desk.feed(damaged(1, "s"))
     told = [event for event in desk.events if event["kind"] == "drop"]
     assert [(one["reason"], one["series"], one["frame"], one["count"]) for one in told] == [
         ("bad_payload", "s", 1, 1)
@@ -209,6 +227,7 @@ messages = st.lists(
         st.builds(start, st.sampled_from("ab")),
         st.builds(frame, st.integers(0, 8), st.sampled_from("ab")),
         st.builds(frame, st.integers(0, 2**63 - 1), st.sampled_from("ab")),
+        st.builds(damaged, st.integers(0, 2**63 - 1) | st.integers(0, 8), st.sampled_from("ab")),
         st.builds(end, st.sampled_from("ab"), frames=st.none() | st.integers(0, 9)),
         st.sampled_from([case.parts for case in CASES]),
         st.just("compute"),
