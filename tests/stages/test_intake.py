@@ -17,7 +17,6 @@ from scopeside.messages import Frame
 from scopeside.settings import LimitSettings
 from scopeside.stages.books import Books
 from scopeside.stages.intake import Intake
-from scopeside.stages.reports import Reports
 from scopeside.wire.native import encode_end, encode_frame, encode_start
 
 
@@ -203,23 +202,6 @@ def test_finish_ends_the_open_series_and_tells_what_was_summed_up() -> None:
     assert sum(event["count"] for event in drops) == 3
     assert desk.events[-1]["kind"] == "drop"
     assert [event["why"] for event in desk.events if event.get("event") == "ended"] == ["stopped"]
-
-
-def test_reports_sum_up_a_flood() -> None:
-    now = [100.0]
-    told: list[dict[str, Any]] = []
-    reports = Reports(told.append, now_s=lambda: now[0])
-    for number in range(50):
-        reports.dropped(DropReason.STALE, "It is late.", series="s", frame=number)
-        reports.error("cut", "It was cut.")
-    assert [(one["kind"], one["count"]) for one in told] == [("drop", 1), ("error", 1)]
-    now[0] += 1.0
-    reports.flush()
-    assert [(one["kind"], one["count"]) for one in told[2:]] == [("drop", 49), ("error", 49)]
-    assert told[2]["frame"] == 49
-    now[0] += 1.0
-    reports.flush()
-    assert len(told) == 4
 
 
 messages = st.lists(
