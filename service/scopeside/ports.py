@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from scopeside.messages import Array, ChipGrid, Float32, Graph, Partition, Segmentation
 
@@ -47,6 +48,19 @@ class Clusterer(Protocol):
     def name(self) -> str: ...
 
     def partition(self, graph: Graph, *, resolution: float, seed: int) -> Partition: ...
+
+
+class MessageTap(Protocol):
+    """Takes a copy of every message received; never waits and never raises."""
+
+    def offer(self, parts: Sequence[Any], *, at_ns: int, at_s: float) -> bool:
+        """Take a message received at `at_ns` (wall clock) and `at_s` (monotonic); False where it
+        had to be dropped."""
+        ...
+
+    def look(self) -> None:
+        """Do what is due now and then."""
+        ...
 
 
 class ResultSink(Protocol):
