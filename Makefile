@@ -38,14 +38,15 @@ fmt: $(VENV)/.tests  ## Format and fix what can be fixed
 	@$(BIN)/ruff format $(SRC)
 	@$(BIN)/ruff check --fix $(SRC)
 
-bench: $(VENV)/.tests  ## Measure on this machine and refresh benchmarks/results (about a quarter of an hour)
+bench: $(VENV)/.tests  ## Measure on this machine and refresh benchmarks/results (under ten minutes on two cores)
 	@$(BIN)/python benchmarks/run.py
 
 bench-gpu: $(VENV)/.tests .gpu  ## Check and time the kernels on this GPU, refresh benchmarks/results
 	@$(BIN)/python benchmarks/gpu_kernels.py
 	@$(BIN)/python benchmarks/table.py
 
-bench-quality: $(VENV)/.bench  ## Score the label maps against truth and baselines (about twenty minutes; SCOPESIDE_DATA)
+bench-quality: $(VENV)/.bench  ## Score the label maps against truth and baselines (about half an hour; SCOPESIDE_DATA)
+	@$(BIN)/python benchmarks/irradiation.py
 	@$(BIN)/python benchmarks/quality --pictures out/quality
 	@$(BIN)/python benchmarks/table.py
 

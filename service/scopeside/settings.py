@@ -171,6 +171,10 @@ class GraphSettings(Section):
 
 
 class CommunitySettings(Section):
+    engine: Literal["auto", "cugraph", "kernel", "cpu"] = "auto"
+    """What finds communities: `kernel` is our own parallel Louvain (on a CPU its definition, slow),
+    `cugraph` NVIDIA's (answers may differ from run to run), `cpu` scikit-network. `auto` takes
+    `cpu` with the stages on a CPU, and on a GPU what a committed table says for so many chips."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 42
     """Seed of Louvain and of the resampling behind `auto` (42 after PNNL's public code)."""
     min_chips: Annotated[int, Field(ge=1)] = Field(default=3, json_schema_extra=LIVE)
@@ -222,6 +226,8 @@ class ServiceSettings(Section):
     """Longest time that stopping waits for frames already received."""
     frame_shape: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (512, 512)
     """Frame shape `(ny, nx)` to warm up for; another shape re-plans once when it arrives."""
+    frame_dtype: Literal["u1", "u2", "u4", "i2", "i4", "f2", "f4", "f8"] = "u2"
+    """Pixels to warm up for; on a GPU, others re-plan once when they arrive."""
     cache: Path | None = None
     """Folder for compiled models and fetched weights; the user's cache folder when absent."""
 
@@ -275,7 +281,10 @@ class Settings(Section):
     """The whole configuration of one service."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    """Where the encoder runs."""
+    """Where frames are computed; `auto` takes the first NVIDIA GPU that torch finds."""
+    on_device: Literal["all", "encoder"] = "all"
+    """What a GPU does: all stages but identities, or the encoder alone. CLAHE, hot pixels, the
+    threshold graph and `shared` have no kernels: with one of them it is the encoder."""
     ingest: IngestSettings = IngestSettings()
     limits: LimitSettings = LimitSettings()
     preprocess: PreprocessSettings = PreprocessSettings()

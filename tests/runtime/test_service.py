@@ -13,7 +13,7 @@ import zmq
 
 from live import ANSWER_S, SMALL, ipc_endpoints, plain_requester, running, two_phases
 from scopeside.configuration import load_settings
-from scopeside.errors import EndpointError, ServiceError
+from scopeside.errors import DeviceLostError, EndpointError, ServiceError
 from scopeside.runtime.service import Service
 from scopeside.stages.embed.null import NullEmbedder
 from scopeside.testing.fakes import FaultyEmbedder, GatedEmbedder
@@ -391,6 +391,24 @@ def test_a_thread_that_dies_takes_the_service_with_it(endpoints):
     (error,) = service.errors
     assert isinstance(error, ServiceError)
     assert "a thread failed: SystemExit" in str(error)
+
+
+def test_a_lost_device_ends_the_service_with_its_own_error_and_the_frame_counted(
+    endpoints, monkeypatch
+):
+    def lost(_pipeline):
+        raise DeviceLostError("cuda:0 takes no more work from this process.")
+
+    monkeypatch.setattr("scopeside.pipeline.Pipeline.recover", lost)
+    # Two frames warm up.
+    embedder = FaultyEmbedder(NullEmbedder(), fail_on=[2])
+    with running(endpoints, sets=LOSSLESS, embedder=embedder) as service:
+        push(service, [two_phases()])
+        totals = wait_for_event(service, "heartbeat", state="stopped")["totals"]
+    (error,) = service.errors
+    assert isinstance(error, DeviceLostError)
+    assert totals["dropped"] == {"compute": 1}
+    assert totals["in_flight"] == 0
 
 
 def test_a_publishing_thread_that_dies_holds_up_neither_the_end_nor_the_books(

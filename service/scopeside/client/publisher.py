@@ -9,13 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+import numpy as np
 import zmq
 from zmq.auth import load_certificate
 
 from scopeside.client.connection import ClientKeys
 from scopeside.errors import ConfigError, DropError, EndpointError, ServiceError
 from scopeside.messages import Array, Channel
-from scopeside.wire.arrays import Buffer, Codec
+from scopeside.wire.arrays import Buffer, Codec, short
 from scopeside.wire.native import (
     TOPIC_END,
     TOPIC_FRAME,
@@ -168,9 +169,10 @@ class FramePublisher:
         """Send one frame of the series: `(ny, nx)` values, or several channels by name.
 
         The first channel is the image that is labelled. `number` counts up by itself. With
-        codec `none` nothing is copied: do not change the array after sending it. Raises
-        ConfigError for a frame that the wire contract does not allow, and ServiceError when a
-        PUSH socket finds no receiver within `send_timeout_s`.
+        codec `none` nothing is copied: do not change the array after sending it. Calibration,
+        stage, dose and `user` may hold NumPy scalars and arrays. Raises ConfigError for a frame
+        that the wire contract does not allow, and ServiceError when a PUSH socket finds no
+        receiver within `send_timeout_s`.
         """
         if self.series is None:
             raise ConfigError("A frame needs a series: call start(series) before frame(image).")
@@ -181,7 +183,7 @@ class FramePublisher:
                 series=self.series,
                 number=chosen,
                 t_ns=time.time_ns() if t_ns is None else t_ns,
-                channels=[Channel(name=name, values=values) for name, values in named.items()],
+                channels=[_channel(name, values) for name, values in named.items()],
                 codec=codec,
                 pixel_size_m=pixel_size_m,
                 stage=stage,
@@ -193,20 +195,20 @@ class FramePublisher:
             )
         self.send(parts)
         self.frames_sent += 1
-        self._number = chosen + 1
+        self._number = int(chosen) + 1
 
     def end(self, *, frames: int | None = None, user: Any = None) -> None:
         """End the series, saying how many frames were sent; harmless where none is open."""
         if self.series is None:
             return
-        series, self.series = self.series, None
         with sendable("end of a series"):
             parts = encode_end(
-                series=series,
+                series=self.series,
                 t_ns=time.time_ns(),
                 frames=self.frames_sent if frames is None else frames,
                 user=user,
             )
+        self.series = None
         self.send(parts)
 
     def send(self, parts: Sequence[Buffer]) -> None:
@@ -248,6 +250,13 @@ def sendable(what: str) -> Iterator[None]:
         yield
     except DropError as error:
         raise ConfigError(f"This {what} cannot be sent: {error}") from error
+
+
+def _channel(name: str, values: Array) -> Channel:
+    try:
+        return Channel(name=name, values=np.asarray(values))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"Channel {short(name)} is no array: {short(str(error))}.") from error
 
 
 def _serve_curve(socket: zmq.Socket[bytes], server_key: Path) -> None:

@@ -22,12 +22,13 @@ import zmq
 from scopeside import __version__
 from scopeside.channels import Channel, ClosedChannelError
 from scopeside.configuration import Configuration
-from scopeside.errors import DropReason, ServiceError
+from scopeside.errors import DropReason, FatalError, ServiceError
 from scopeside.messages import Accounting, Frame, Segmentation
 from scopeside.ports import Embedder
 from scopeside.runtime.commands import ServiceCommands
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.control import ControlServer
+from scopeside.runtime.fault_log import FaultLog
 from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.memory import keep_freed_memory
 from scopeside.runtime.pulse import Pulse
@@ -98,7 +99,7 @@ class Service:
                 limits=settings.limits,
                 frames=self._frames,
                 books=self._books,
-                emit=self._outputs.emit,
+                emit=FaultLog(self._outputs.emit),
                 same_host=is_local(settings.ingest.endpoint),
             )
             self._tapping = Tapping(settings, self._intake.reports.error)
@@ -144,6 +145,8 @@ class Service:
             self._security.close()
             self._context.destroy(linger=0)
             signals.restore()
+        if isinstance(self._failure, FatalError):
+            raise self._failure
         if self._failure is not None:
             raise ServiceError(
                 f"The service stopped because a thread failed: "

@@ -14,9 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from scopeside.looks import Looks, looks_of
 from scopeside.messages import Float32, Graph, Partition
 from scopeside.partitions import adjusted_rand, community_count, modularity, relabelled
-from scopeside.ports import Clusterer
+from scopeside.ports import AnyGraph, Clusterer, Thinner
 from scopeside.prototypes import gathered, prototypes_of
 from scopeside.settings import Settings
 from scopeside.thinning import Thinning
@@ -98,32 +99,32 @@ class CommunityFinder:
         given = self._settings.graph.resolution
         return LADDER[self._rung or 0] if given == "auto" else given
 
-    def find(self, graph: Graph, embeddings_ND: Float32) -> Partition:
+    def find(self, graph: AnyGraph, embeddings: Float32 | Looks) -> Partition:
         """Partition one frame; `stability` is None where the resolution is given as a number.
 
-        `embeddings_ND` are the encoder's, neither centred nor scaled.
+        `embeddings` are the encoder's, neither centred nor scaled.
         """
-        partition = self._found(graph, embeddings_ND)
+        partition = self._found(graph, looks_of(embeddings))
         self._apart = partition.communities
         return partition
 
-    def _found(self, graph: Graph, embeddings_ND: Float32) -> Partition:
+    def _found(self, graph: AnyGraph, embeddings: Looks) -> Partition:
         resolution = self._settings.graph.resolution
         if resolution != "auto":
-            return self._partition(graph, embeddings_ND, resolution)
+            return self._partition(graph, embeddings, resolution)
         if graph.edges == 0:
             # Nothing to thin: such a frame says nothing of the series.
-            return self._partition(graph, embeddings_ND, LADDER[self._rung or 0])
+            return self._partition(graph, embeddings, LADDER[self._rung or 0])
         if self._rung is None:
-            return self._survey(graph, embeddings_ND)
-        partition = self._partition(graph, embeddings_ND, LADDER[self._rung])
+            return self._survey(graph, embeddings)
+        partition = self._partition(graph, embeddings, LADDER[self._rung])
         answer = replace(partition, stability=float(self._stability_R[self._rung]))
         self._frames += 1
         if self._frames % PROBE_EVERY == 0:
-            self._probe_next(graph, embeddings_ND, partition, self._rung)
+            self._probe_next(graph, embeddings, partition, self._rung)
         return answer
 
-    def _partition(self, graph: Graph, embeddings_ND: Float32, resolution: float) -> Partition:
+    def _partition(self, graph: AnyGraph, embeddings: Looks, resolution: float) -> Partition:
         """Partition, and join what does not differ."""
         partition = self._clusterer.partition(
             graph, resolution=resolution, seed=self._settings.communities.seed
@@ -132,7 +133,7 @@ class CommunityFinder:
         if partition.communities == 1 or within == 0:
             return partition
         owner_K = gathered(
-            prototypes_of(embeddings_ND, partition.labels_N, unit=self._settings.distance_unit),
+            prototypes_of(embeddings, partition.labels_N, unit=self._settings.distance_unit),
             within=within,
             kept=self._apart,
             nearer=STILL_APART * within,
@@ -148,13 +149,13 @@ class CommunityFinder:
             modularity=modularity(graph, labels_N, resolution),
         )
 
-    def _survey(self, graph: Graph, embeddings_ND: Float32) -> Partition:
+    def _survey(self, graph: AnyGraph, embeddings: Looks) -> Partition:
         """Judge every rung on this frame and return the partition of the one chosen."""
-        thinning = Thinning(graph, seed=self._settings.communities.seed)
+        thinning = _thinning(graph, seed=self._settings.communities.seed)
         thinned = [thinning.draw(number, share=THINNED_SHARE) for number in range(SURVEY_DRAWS)]
-        partitions = [self._partition(graph, embeddings_ND, resolution) for resolution in LADDER]
+        partitions = [self._partition(graph, embeddings, resolution) for resolution in LADDER]
         for rung, partition in enumerate(partitions):
-            probes = [self._probe(partition, draw, embeddings_ND) for draw in thinned]
+            probes = [self._probe(partition, draw, embeddings) for draw in thinned]
             self._stability_R[rung], self._evidence_R[rung] = np.mean(probes, axis=0)
         chosen = self._preferred(range(len(LADDER)), in_force=None)
         if chosen is None:
@@ -165,7 +166,7 @@ class CommunityFinder:
         return replace(partitions[chosen], stability=float(self._stability_R[chosen]))
 
     def _probe_next(
-        self, graph: Graph, embeddings_ND: Float32, partition: Partition, in_force: int
+        self, graph: AnyGraph, embeddings: Looks, partition: Partition, in_force: int
     ) -> None:
         """Probe one rung and take a neighbour once it has been preferred for long enough."""
         near = range(max(in_force - 1, 0), min(in_force + 2, len(LADDER)))
@@ -179,10 +180,10 @@ class CommunityFinder:
             turn, elsewhere = self._probes, 1
         rung = others[turn % len(others)] if elsewhere else in_force
         if elsewhere:
-            partition = self._partition(graph, embeddings_ND, LADDER[rung])
-        thinning = Thinning(graph, seed=self._settings.communities.seed)
+            partition = self._partition(graph, embeddings, LADDER[rung])
+        thinning = _thinning(graph, seed=self._settings.communities.seed)
         stability, evidence = self._probe(
-            partition, thinning.draw(self._probes, share=THINNED_SHARE), embeddings_ND
+            partition, thinning.draw(self._probes, share=THINNED_SHARE), embeddings
         )
         self._probes += 1
         self._stability_R[rung] += MEMORY * (stability - self._stability_R[rung])
@@ -196,13 +197,13 @@ class CommunityFinder:
             self._rung, self._dissent = preferred, 0
 
     def _probe(
-        self, partition: Partition, thinned: Graph, embeddings_ND: Float32
+        self, partition: Partition, thinned: AnyGraph, embeddings: Looks
     ) -> tuple[float, float]:
         """Return the agreement with the thinned graph's partition, and what it is evidence of.
 
         Where one of the two is a single community there is no split to be sure of.
         """
-        other = self._partition(thinned, embeddings_ND, partition.resolution)
+        other = self._partition(thinned, embeddings, partition.resolution)
         agreement = adjusted_rand(partition.labels_N, other.labels_N)
         split = min(partition.communities, other.communities) > 1
         return agreement, agreement if split else 0.0
@@ -219,3 +220,9 @@ class CommunityFinder:
                 self._evidence_R[in_force] >= best - TOLERANCE - HOLD
             )
         return rungs.start + int(np.flatnonzero(eligible_R)[-1])
+
+
+def _thinning(graph: AnyGraph, *, seed: int) -> Thinner:
+    if isinstance(graph, Graph):
+        return Thinning(graph, seed=seed)
+    return graph.thinning(seed=seed)

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from scopeside.messages import Array, ChipGrid, Float32, Graph, Partition, Segmentation
-from scopeside.ports import Embedder, EmbedderInfo
+from scopeside.messages import Array, ChipGrid, Float32, Partition, Segmentation
+from scopeside.ports import AnyGraph, Embedder, EmbedderInfo
 
 
 class ListSink:
@@ -30,7 +30,7 @@ class FixedClusterer:
     def __init__(self, labels_N: Array) -> None:
         self._labels_N = np.asarray(labels_N, dtype=np.int32)
 
-    def partition(self, graph: Graph, *, resolution: float, seed: int) -> Partition:
+    def partition(self, graph: AnyGraph, *, resolution: float, seed: int) -> Partition:
         del graph, seed
         return Partition(
             labels_N=self._labels_N,
