@@ -232,6 +232,18 @@ class ServiceSettings(Section):
     """Folder for compiled models and fetched weights; the user's cache folder when absent."""
 
 
+class RecordSettings(Section):
+    file: Path | None = None
+    """Recording of every message that the service receives, an HDF5 file; none when absent. A file
+    that exists is never replaced."""
+    compression: Literal["none", "zstd"] = "none"
+    """Of what is stored; the messages are the same either way."""
+    split_bytes: Annotated[int, Field(ge=0)] = 0
+    """Begin a new file where one would grow larger; 0 never does."""
+    queue_bytes: Annotated[int, Field(ge=2**20)] = 256 * 2**20
+    """Memory for messages that wait for the disk; what does not fit is counted, not recorded."""
+
+
 class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is written."""
@@ -285,6 +297,7 @@ class Settings(Section):
     control: ControlSettings = ControlSettings()
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
+    record: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
     bench: BenchSettings = BenchSettings()
 

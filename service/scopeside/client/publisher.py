@@ -218,6 +218,11 @@ class FramePublisher:
             )
         self._socket.send_multipart(parts, copy=False)
 
+    def linger(self, seconds: float) -> None:
+        """Let closing wait up to `seconds` for messages still under way, in place of before."""
+        self._linger_s = seconds
+        self._socket.setsockopt(zmq.LINGER, int(1000 * seconds))
+
     def close(self) -> None:
         """Close the socket; doing so twice is harmless."""
         self._socket.close()

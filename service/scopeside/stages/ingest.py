@@ -20,6 +20,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from scopeside.binding import in_use, ipc_in_use, remove_ipc, unusable
 from scopeside.errors import ConfigError, DropReason, EndpointError
+from scopeside.ports import MessageTap
 from scopeside.settings import IngestSettings, LimitSettings
 from scopeside.stages.intake import Intake
 
@@ -92,7 +93,7 @@ class Ingest:
 
     Construct it in any thread, then call `run` in one thread of its own. Raises EndpointError
     when the endpoint cannot be bound or connected. `secure` sets CURVE keys on the socket before
-    that.
+    that; `tap` is offered every message as it came.
     """
 
     def __init__(
@@ -103,8 +104,10 @@ class Ingest:
         context: zmq.Context[Socket],
         intake: Intake,
         secure: Secure | None = None,
+        tap: MessageTap | None = None,
     ) -> None:
         self._settings = settings
+        self._tap = tap
         self._intake = intake
         self._max_parts = limits.parts
         self._lossless = settings.effective_policy == "lossless"
@@ -146,6 +149,8 @@ class Ingest:
             self._read_monitor()
             self._reconnect_if_cut()
             self._intake.settle()
+            if self._tap is not None:
+                self._tap.look()
 
     def close(self) -> None:
         """Close the socket; harmless when it is closed."""
@@ -177,6 +182,8 @@ class Ingest:
                 return
             self._held = _Received(parts=parts, at_ns=time.time_ns(), at_s=time.monotonic())
             self._grace_s = GRACE_S
+            if self._tap is not None:
+                self._tap.offer(parts, at_ns=self._held.at_ns, at_s=self._held.at_s)
         if self._lossless and self._intake.paused:
             # The pause came while this waited: what arrived after it stays unread, for us here.
             return
