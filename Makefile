@@ -1,7 +1,7 @@
 # Everything here works on a machine with Python 3.11+, git and a C compiler; no GPU needed.
 # PYTHON     the interpreter that makes .venv           (default python3)
 # INPUT      a recorded file for `make demo`             (default: a simulated run)
-# GPU_EXTRA  what `make test-gpu` installs: gpu, or rtx  (default gpu)
+# GPU_EXTRA  what the targets for a GPU install: gpu, or rtx (default gpu)
 # TORCH_PIP  extra pip options for torch, for example    --extra-index-url ADDRESS-OF-CPU-WHEELS
 
 PYTHON    ?= python3
@@ -41,8 +41,9 @@ fmt: $(VENV)/.tests  ## Format and fix what can be fixed
 bench: $(VENV)/.tests  ## Measure on this machine and refresh benchmarks/results (under ten minutes on two cores)
 	@$(BIN)/python benchmarks/run.py
 
-bench-gpu: $(VENV)/.tests .gpu  ## Check and time the kernels on this GPU, refresh benchmarks/results
+bench-gpu: $(VENV)/.tests .gpu $(VENV)/.extra-$(GPU_EXTRA)  ## Check and time kernels, engines and frames on this GPU, refresh benchmarks/results
 	@$(BIN)/python benchmarks/gpu_kernels.py
+	@$(BIN)/python benchmarks/gpu_pipeline.py
 	@$(BIN)/python benchmarks/table.py
 
 bench-quality: $(VENV)/.bench  ## Score the label maps against truth and baselines (about half an hour; SCOPESIDE_DATA)

@@ -13,7 +13,7 @@ import zmq
 
 from live import ANSWER_S, SMALL, ipc_endpoints, plain_requester, running, two_phases
 from scopeside.configuration import load_settings
-from scopeside.errors import EndpointError, ServiceError
+from scopeside.errors import DeviceLostError, EndpointError, ServiceError
 from scopeside.runtime.service import Service
 from scopeside.stages.embed.null import NullEmbedder
 from scopeside.testing.fakes import FaultyEmbedder, GatedEmbedder
@@ -192,7 +192,9 @@ def test_odd_frames_are_labelled_in_every_pixel(endpoints, image):
 
 
 def test_a_blank_frame_is_one_community_in_shared_mode_too(endpoints):
-    sets = [*LOSSLESS, "embed.backend=torch", "embed.mode=shared", "embed.precision=fp32"]
+    # Of the seeded encoder's border Louvain makes two communities, so only the rule can make one.
+    shared = ["embed.weights=seeded", "embed.mode=shared"]
+    sets = [*LOSSLESS, "embed.backend=torch", "embed.precision=fp32", *shared]
     with running(endpoints, sets=sets) as service:
         push(service, [np.full((96, 64), 7, "<u2")])
         (result,) = collect(service, 1)
@@ -393,6 +395,24 @@ def test_a_thread_that_dies_takes_the_service_with_it(endpoints):
     assert "a thread failed: SystemExit" in str(error)
 
 
+def test_a_lost_device_ends_the_service_with_its_own_error_and_the_frame_counted(
+    endpoints, monkeypatch
+):
+    def lost(_pipeline):
+        raise DeviceLostError("cuda:0 takes no more work from this process.")
+
+    monkeypatch.setattr("scopeside.pipeline.Pipeline.recover", lost)
+    # Two frames warm up.
+    embedder = FaultyEmbedder(NullEmbedder(), fail_on=[2])
+    with running(endpoints, sets=LOSSLESS, embedder=embedder) as service:
+        push(service, [two_phases()])
+        totals = wait_for_event(service, "heartbeat", state="stopped")["totals"]
+    (error,) = service.errors
+    assert isinstance(error, DeviceLostError)
+    assert totals["dropped"] == {"compute": 1}
+    assert totals["in_flight"] == 0
+
+
 def test_a_publishing_thread_that_dies_holds_up_neither_the_end_nor_the_books(
     endpoints, monkeypatch
 ):
@@ -410,16 +430,15 @@ def test_a_publishing_thread_that_dies_holds_up_neither_the_end_nor_the_books(
 
 
 @pytest.mark.parametrize("taken", ["tcp://127.0.0.1:*", "ipc://{folder}/taken"])
-def test_a_frame_endpoint_in_use_is_told_once_the_service_is_warm(tmp_path, taken):
+def test_a_frame_endpoint_in_use_is_told_before_the_service_warms_up(tmp_path, taken):
     context = zmq.Context()
     holder = context.socket(zmq.PULL)
     holder.bind(taken.format(folder=tmp_path))
     address = holder.last_endpoint.rstrip(b"\0").decode()
     sets = [*SMALL, *ipc_endpoints(tmp_path).sets(), "ingest.attach=bind"]
     try:
-        service = Service(load_settings(sets=[*sets, f"ingest.endpoint={address}"]))
-        with pytest.raises(EndpointError, match=r"ingest\.endpoint .* cannot be bound"):
-            service.run()
+        with pytest.raises(EndpointError, match=r"ingest\.endpoint = .* cannot be bound"):
+            Service(load_settings(sets=[*sets, f"ingest.endpoint={address}"]))
     finally:
         holder.close()
         context.term()

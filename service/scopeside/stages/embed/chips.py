@@ -51,6 +51,16 @@ class ChipsEmbedder:
     def info(self) -> EmbedderInfo:
         return self._info
 
+    @property
+    def encoder(self) -> Encoder:
+        """The library, device and weights that compute."""
+        return self._encoder
+
+    @property
+    def batch(self) -> int:
+        """Chips in a tile; smaller than asked for where the device's memory did not hold more."""
+        return self._batch
+
     def plan(self, grid: ChipGrid) -> None:
         """Allocate the buffer for `grid`'s chips and touch it; nothing is compiled."""
         tiles = tiles_of(grid.chips, self._batch).tiles
