@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 MOST_LANES = 8
-"""Each lane keeps memory of its own, 80 MiB at 23 chips of 64 px; beyond this many cores
-a lane takes several. Measured on two cores."""
+"""Each lane keeps memory of its own, 80 MiB at 23 chips of 64 px; with more cores than this a lane
+takes several. Measured on two cores."""
 
 
 def lanes(threads: int) -> int:
