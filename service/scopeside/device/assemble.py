@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -20,6 +21,7 @@ from scopeside.messages import Array, Provenance
 from scopeside.settings import Settings
 from scopeside.stages.embed.chips import ChipsEmbedder
 from scopeside.stages.embed.encoder import DeviceEncoder
+from scopeside.stages.embed.tiling import configured_grid
 
 
 def assemble_on_card(
@@ -46,7 +48,7 @@ def assemble_on_card(
     )
     return device_pipeline(
         settings,
-        provenance=provenance,
+        provenance=replace(provenance, clusterer=engines(configured_grid(settings).chips).name),
         encoder=encoder,
         batch=embedder.batch,
         card=card,
