@@ -61,7 +61,7 @@ def test_frames_come_back_in_order_and_status_tells_of_the_card(on_card, tmp_pat
         status = service.status()
     assert [result.frame for result in results] == list(range(COUNT))
     assert all(result.labels_YX.shape == (64, 64) for result in results)
-    assert all({1, 2} <= {each.id for each in result.communities} for result in results)
+    assert all(len(result.communities) >= 2 for result in results)
     last = results[-1]
     assert last.accounting.segmented == COUNT
     assert not last.accounting.dropped

@@ -55,8 +55,10 @@ def _against(settings: Settings, choice: Choice) -> Iterator[str]:
 
 
 def bound_memory(settings: Settings, choice: Choice) -> None:
-    """Let torch take no more of a GPU's memory than the settings allow: beyond it, a smaller tile is
-    tried as if there were no more."""
+    """Let torch take no more of a GPU's memory than the settings allow.
+
+    Where that is not enough, a smaller tile is tried, as if the card had no more.
+    """
     if choice.device == "cpu" or settings.device_memory == 1.0:
         return
     import torch
