@@ -22,9 +22,11 @@ README = ROOT / "README.md"
 BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
 SPEED = ("service_load", "service_overhead", "ingest", "stages", "against_reference")
 """What `make bench` measures, in the order in which it is shown."""
+REPLAY = ("replay",)
+"""What `benchmarks/replay.py` measures by itself, and the README shows."""
 RIGHTNESS = ("irradiation",)
 """Of what `make bench-quality` measures, what the README shows; docs/quality.md tells the rest."""
-ORDER = (*SPEED, *RIGHTNESS, "quality")
+ORDER = (*SPEED, *REPLAY, *RIGHTNESS, "quality")
 """What comes first; other results follow by name."""
 
 HEAD = """\
@@ -75,7 +77,11 @@ def speed(results: Mapping[str, Result]) -> str:
     """What stands between the README's markers."""
     parts = [
         measured_by(target, {name: results[name] for name in names if name in results})
-        for target, names in (("make bench", SPEED), ("make bench-quality", RIGHTNESS))
+        for target, names in (
+            ("make bench", SPEED),
+            ("python benchmarks/replay.py", REPLAY),
+            ("make bench-quality", RIGHTNESS),
+        )
     ]
     shown = "\n".join(part for part in parts if part)
     return shown or "Not measured yet: `make bench` measures it on your machine.\n"

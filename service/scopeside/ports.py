@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -168,6 +168,19 @@ class Segmenter(Protocol):
     def apply(self, settings: Settings, *, config_hash: str) -> None: ...
 
     def reset(self) -> None: ...
+
+
+class MessageTap(Protocol):
+    """Takes a copy of every message received; never waits and never raises."""
+
+    def offer(self, parts: Sequence[Any], *, at_ns: int, at_s: float) -> bool:
+        """Take a message received at `at_ns` (wall clock) and `at_s` (monotonic); False where it
+        had to be dropped."""
+        ...
+
+    def look(self) -> None:
+        """Do what is due now and then."""
+        ...
 
 
 class ResultSink(Protocol):

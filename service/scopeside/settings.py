@@ -145,9 +145,9 @@ class EmbedSettings(Section):
     weights_sha256: Sha256 | None = None
     """SHA-256 that the weights must have; others are refused."""
     batch: Annotated[int, Field(ge=1, le=4096)] | None = None
-    """Most chips in one encoder call: those of a frame are cut into equal tiles. When absent, 25
-    on a CPU, which divides the 225 chips of a 512 x 512 frame, and 1024 on a GPU, where a tile that
-    does not fit its memory is halved while warming up."""
+    """Most chips in one encoder call: those of a frame are cut into equal tiles. When absent, at
+    most 25 on a CPU, so many that the tiles which run at a time are done soonest, and 1024 on a
+    GPU, where a tile that does not fit its memory is halved while warming up."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads of the encoder; 0 takes every core."""
 
@@ -232,6 +232,18 @@ class ServiceSettings(Section):
     """Folder for compiled models and fetched weights; the user's cache folder when absent."""
 
 
+class RecordSettings(Section):
+    file: Path | None = None
+    """Recording of every message that the service receives, an HDF5 file; none when absent. A file
+    that exists is never replaced."""
+    compression: Literal["none", "zstd"] = "none"
+    """Of what is stored; the messages are the same either way."""
+    split_bytes: Annotated[int, Field(ge=0)] = 0
+    """Begin a new file where one would grow larger; 0 never does."""
+    queue_bytes: Annotated[int, Field(ge=2**20)] = 256 * 2**20
+    """Memory for messages that wait for the disk; what does not fit is counted, not recorded."""
+
+
 class LogSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is written."""
@@ -287,6 +299,7 @@ class Settings(Section):
     control: ControlSettings = ControlSettings()
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
+    record: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
     bench: BenchSettings = BenchSettings()
 

@@ -222,6 +222,30 @@ def test_how_late_sends_were_is_reported(endpoint, stack, tmp_path):
     assert lateness["bunched"] <= lateness["late"] <= 20
 
 
+def test_what_is_pushed_to_a_receiver_that_lags_is_waited_for(endpoint, tmp_path):
+    """The last frames are still on their way when all are sent: more than sockets hold."""
+    path = tmp_path / "large.npy"
+    np.save(path, np.zeros((12, 1024, 1024), "<u2"))
+    words = ["replay", str(path), "--fast", "--socket", "push", "--to", endpoint, "--quiet"]
+    thread = threading.Thread(target=cli.main, args=(words,))
+    context = zmq.Context()
+    socket = context.socket(zmq.PULL)
+    socket.setsockopt(zmq.RCVHWM, 1)
+    socket.connect(endpoint)
+    thread.start()
+    time.sleep(2.5)  # longer than a publisher lingers by itself
+    frames = 0
+    while socket.poll(20_000):
+        topic = socket.recv_multipart()[0]
+        frames += topic == b"scopeside.frame"
+        if topic == b"scopeside.end":
+            break
+    thread.join(20)
+    socket.close(linger=0)
+    context.term()
+    assert frames == 12
+
+
 @pytest.mark.e2e
 def test_a_signal_ends_an_endless_replay(stack, endpoint):
     arrived = interrupt(

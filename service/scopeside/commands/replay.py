@@ -32,6 +32,13 @@ from scopeside.replaying.stream import Stream
 DEFAULT_RATE_HZ = 5.0
 """Of an input that does not say when its frames were taken."""
 
+DEFAULT_HWM = {"pub": 1000, "push": 16}
+"""Messages held: a second of small frames, so that a busy moment of the receiver loses none; with
+PUSH few, since whatever waits when the receiver stops is lost."""
+
+LINGER_S = 2.0
+"""Time for what is under way at the end; with PUSH as long as `--wait`, unless it is stopped."""
+
 LINE_EVERY_S = 5.0
 LOOK_S = 0.1
 
@@ -70,10 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hwm",
         type=int,
-        default=1000,
         metavar="N",
-        help="messages held for a receiver that lags, before pub drops and push waits "
-        "(default: %(default)s)",
+        help="messages held for a receiver that lags, before pub drops (default: "
+        f"{DEFAULT_HWM['pub']}) and push waits (default: {DEFAULT_HWM['push']})",
     )
     parser.add_argument(
         "--times",
@@ -129,7 +135,7 @@ def _add_pace_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     endpoints = _endpoints(args)
-    if not (0 <= args.jitter < 1e6 and args.burst >= 1 and 1 <= args.hwm <= 1_000_000):
+    if not (0 <= args.jitter < 1e6 and args.burst >= 1 and (args.hwm is None or args.hwm >= 1)):
         raise ConfigError("--jitter must be 0 s or more, and --burst and --hwm 1 or more.")
     if args.speed is not None and not 0 < args.speed < 1e9:
         raise ConfigError("--speed must be above 0.")
@@ -145,7 +151,8 @@ def run(args: argparse.Namespace) -> int:
                     endpoint,
                     socket=args.socket,
                     attach=args.attach,
-                    hwm_messages=args.hwm,
+                    hwm_messages=args.hwm or DEFAULT_HWM[args.socket],
+                    linger_s=LINGER_S if args.socket == "pub" else max(LINGER_S, args.wait),
                 )
             )
             pace = _pace(args, source.source, number)
@@ -158,6 +165,9 @@ def run(args: argparse.Namespace) -> int:
         else:
             with _without_pauses():
                 _run_all(args, streams, stopped)
+        if stopped():
+            for stream in streams:
+                stream.publisher.linger(LINGER_S)
         return _conclude(args, streams, stopped)
 
 

@@ -13,6 +13,9 @@ from scopeside.errors import DeviceLostError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--record", metavar="FILE", help="record every message received; sets record.file"
+    )
     configuration.add_arguments(parser)
 
 
@@ -21,6 +24,8 @@ def run(args: argparse.Namespace) -> int:
     from scopeside.runtime.logs import configure_logging
     from scopeside.runtime.service import Service
 
+    if args.record is not None:
+        args.sets = [*(args.sets or []), f"record.file={args.record}"]
     chosen = configuration.from_arguments(args)
     configure_logging(chosen.settings.log)
     service = Service(chosen)

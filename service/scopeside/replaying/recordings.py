@@ -80,7 +80,7 @@ class RecordingSource:
         if message is None:
             raise ValueError("a damaged message is no item")
         span = self._span
-        # The start of a series that began before the first frame chosen goes out with that frame.
+        # What stands before the first frame, its start above all, goes out together with it.
         at_s = max(0, message.monotonic_ns - span.began_ns) / 1e9 + loop * span.loop_s
         parts: Message = list(message.parts)
         series = stored.series

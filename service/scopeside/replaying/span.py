@@ -15,7 +15,7 @@ from scopeside.replaying.selection import Selection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Messages `first` to `end - 1`, which hold `frames` frames, and began at `began_ns`.
+    """Messages `first` to `end - 1`, which hold `frames` frames, the first at `began_ns`.
 
     `start` is the message that began the series of the first frame, where it lies before `first`.
     A loop takes `loop_s`: one mean period passes between its last frame and the next one's first.
@@ -55,14 +55,15 @@ def span_of(recording: Recording, selection: Selection) -> Span:
     period_s = None
     if len(chosen) > 1:
         period_s = float(times_ns[chosen[-1]] - times_ns[chosen[0]]) / 1e9 / (len(chosen) - 1)
+    began_ns = int(times_ns[chosen[0] if len(chosen) else first])
     return Span(
         first=first,
         end=end,
         start=start,
         frames=len(chosen),
-        began_ns=int(times_ns[first]),
+        began_ns=began_ns,
         period_s=period_s,
-        loop_s=float(times_ns[end - 1] - times_ns[first]) / 1e9 + (period_s or 0.0),
+        loop_s=float(times_ns[end - 1] - began_ns) / 1e9 + (period_s or 0.0),
         item_bytes=sum(file.payload_bytes for file in recording.files) // len(kinds),
     )
 

@@ -34,9 +34,10 @@ from scopeside.runtime.memory import keep_freed_memory
 from scopeside.runtime.pulse import Pulse
 from scopeside.runtime.security import Security
 from scopeside.runtime.signals import Signals
+from scopeside.runtime.tapping import Tapping
 from scopeside.runtime.warming import Warming
 from scopeside.stages.books import Books
-from scopeside.stages.ingest import Ingest, is_local
+from scopeside.stages.ingest import Ingest, is_local, require_free
 from scopeside.stages.intake import Intake
 from scopeside.stages.publish import Outputs, Publish
 
@@ -79,6 +80,7 @@ class Service:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         with ExitStack() as undo:
             undo.callback(self._context.destroy, linger=0)
+            require_free(settings.ingest)
             self._security = Security(settings.security, self._context)
             undo.callback(self._security.close)
             self._outputs = Outputs(
@@ -101,7 +103,10 @@ class Service:
                 emit=FaultLog(self._outputs.emit),
                 same_host=is_local(settings.ingest.endpoint),
             )
-            self._pulse = Pulse(self._lifecycle, self._books, self._frames)
+            self._tapping = Tapping(settings, self._intake.reports.error)
+            self._pulse = Pulse(
+                self._lifecycle, self._books, self._frames, recording=self._tapping.figures
+            )
             self._commands = ServiceCommands(
                 configuration, self._lifecycle, self._intake, self._pulse, self._beat
             )
@@ -116,7 +121,8 @@ class Service:
     def run(self) -> int:
         """Start, warm up, serve until told to stop, drain.
 
-        Raises what warming up raises, and ServiceError when a thread of the service died.
+        Raises what warming up raises, OutputError where a recording cannot begin, and ServiceError
+        when a thread of the service died.
         """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         keep_freed_memory()
@@ -124,11 +130,13 @@ class Service:
         control = self._thread("control", lambda: self._control.run(self._stop_control))
         control.start()
         try:
+            self._tapping.begin()
             compute = self._warm()
             if compute is not None:
                 self._serve(compute)
         finally:
             gc.unfreeze()
+            self._tapping.end()
             self._intake.finish()
             self._lifecycle.enter(State.STOPPED)
             self._beat()
@@ -189,6 +197,7 @@ class Service:
             context=self._context,
             intake=self._intake,
             secure=self._secure(binds=settings.ingest.attach == "bind"),
+            tap=self._tapping.tap,
         )
         publish = Publish(
             settings.publish,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from threading import Event
+from typing import Any
 
 import numpy as np
 
@@ -90,3 +91,23 @@ class FaultyEmbedder:
         if call in self.fail_on:
             raise RuntimeError(f"call {call} was to fail")
         return self._inner.embed(prepared, grid)
+
+
+class ListTap:
+    """A tap that keeps what it is offered, up to `room` messages; `looks` counts its turns."""
+
+    def __init__(self, *, room: int = 2**31) -> None:
+        self.messages: list[tuple[tuple[bytes, ...], int, float]] = []
+        self.dropped = 0
+        self.looks = 0
+        self._room = room
+
+    def offer(self, parts: Sequence[Any], *, at_ns: int, at_s: float) -> bool:
+        if len(self.messages) == self._room:
+            self.dropped += 1
+            return False
+        self.messages.append((tuple(bytes(part) for part in parts), at_ns, at_s))
+        return True
+
+    def look(self) -> None:
+        self.looks += 1
