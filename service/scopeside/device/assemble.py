@@ -21,6 +21,7 @@ from scopeside.messages import Array, Provenance
 from scopeside.settings import Settings
 from scopeside.stages.embed.chips import ChipsEmbedder
 from scopeside.stages.embed.encoder import DeviceEncoder
+from scopeside.stages.embed.tensorrt_encoder import TensorRtEncoder
 from scopeside.stages.embed.tiling import configured_grid
 
 
@@ -55,6 +56,9 @@ def assemble_on_card(
         references=References.of(dark_YX, flat_YX),
         engine_of=engines,
         meter=meter_of(card),
+        # An engine goes with the last program that needs it, and would have to be loaded anew.
+        # torch's network has no such thing, and its program here would only hold memory.
+        keeps=embedder if isinstance(encoder, TensorRtEncoder) else None,
     )
 
 

@@ -71,7 +71,7 @@ class DevicePipeline:
     """See `scopeside.ports.Segmenter`; `segment` does one frame after the other.
 
     `engine_of` says which Louvain finds the communities of so many chips. `meter` reads the card's
-    figures.
+    figures. `keeps` is only held: what must stay loaded while no plan needs it.
     """
 
     lanes = LANES
@@ -86,6 +86,7 @@ class DevicePipeline:
         tracker: IdentityTracker,
         engine_of: Callable[[int], Engine],
         meter: Callable[[], Mapping[str, Any]],
+        keeps: object = None,
     ) -> None:
         self.tracker = tracker
         self.finder = finder
@@ -95,6 +96,7 @@ class DevicePipeline:
         self._planner = planner
         self._engine_of = engine_of
         self._meter = meter
+        self._keeps = keeps
         self._plans: OrderedDict[FrameKind, Plan] = OrderedDict()
         self._life = 0
         self._contrast_series: str | None = None
