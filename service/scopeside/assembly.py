@@ -73,6 +73,18 @@ def assemble(configuration: Configuration, embedder: Embedder | None = None) -> 
             dark_YX=dark_YX,
             flat_YX=flat_YX,
         )
+    return _on_cpu(settings, embedder, provenance, dark_YX=dark_YX, flat_YX=flat_YX)
+
+
+def _on_cpu(
+    settings: Settings,
+    embedder: Embedder,
+    provenance: Provenance,
+    *,
+    dark_YX: Array | None,
+    flat_YX: Array | None,
+) -> Pipeline:
+    """Put the CPU's stages around an embedder, which may compute elsewhere."""
     parallel = settings.communities.engine == "kernel"
     clusterer = ParallelClusterer() if parallel else LouvainClusterer()
     return Pipeline(
