@@ -282,6 +282,8 @@ class Settings(Section):
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """Where frames are computed; `auto` takes the first NVIDIA GPU that torch finds."""
+    device_memory: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Largest share of a GPU's memory that torch may take, for programs beside this one."""
     on_device: Literal["all", "encoder"] = "all"
     """What a GPU does: all stages but identities, or the encoder alone. CLAHE, hot pixels, the
     threshold graph and `shared` have no kernels: with one of them it is the encoder."""

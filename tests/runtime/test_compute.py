@@ -352,3 +352,15 @@ def test_all_frames_begun_can_be_given_up():
     pipeline.gate.set()
     bench.end()
     assert (bench.segmented, bench.dropped) == ([], [])
+
+
+def test_after_a_recovery_what_was_begun_is_finished_before_the_next_frame_begins():
+    pipeline = Pipeline(lanes=2, faults={0: RuntimeError("CUDA error")})
+    finished_by_then = []
+    begin = pipeline.begin
+    pipeline.begin = lambda frame: finished_by_then.append(list(pipeline.log)) or begin(frame)
+    bench = Bench(pipeline)
+    bench.feed(0, 1, 2)
+    bench.run()
+    assert bench.segmented == [1, 2]
+    assert finished_by_then == [[], [], [0, 1]]
