@@ -92,8 +92,9 @@ class Compute:
                 continue
             except EndOfChannelError:
                 return
-            self._make_changes()
+            # At once: a change may take as long as a frame, and this one is nowhere else.
             self._current = frame
+            self._make_changes()
             self._frame(frame)
 
     def give_up(self) -> list[Frame]:
