@@ -30,7 +30,7 @@ def log():
         (["chips.size_px=32", "chips.stride_px=64"], 2, ["chips"]),
         (["publish.results=nonsense"], 2, ["publish.results"]),
         (["publish.results=ipc:///proc/none/r"], 3, ["publish.results = ipc:///proc/none/r"]),
-        (["ingest.endpoint=tcp://*:5"], 3, ["ingest.endpoint tcp://*:5"]),
+        (["ingest.endpoint=tcp://*:5"], 3, ["ingest.endpoint = tcp://*:5"]),
         (["control.endpoint=tcp://nowhere:1"], 3, ["control.endpoint = tcp://nowhere:1"]),
         (["ingest.endpoint=tcp://127.0.0.1"], 2, ["ingest.endpoint = "]),
         (["preprocess.flat={folder}/absent.npy"], 2, ["preprocess.flat", "absent.npy"]),

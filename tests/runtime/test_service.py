@@ -14,9 +14,12 @@ import zmq
 from live import ANSWER_S, SMALL, ipc_endpoints, plain_requester, running, two_phases
 from scopeside.configuration import load_settings
 from scopeside.errors import DeviceLostError, EndpointError, ServiceError
+from scopeside.runtime import service as service_module
 from scopeside.runtime.service import Service
+from scopeside.stages import intake
 from scopeside.stages.embed.null import NullEmbedder
 from scopeside.testing.fakes import FaultyEmbedder, GatedEmbedder
+from scopeside.wire.native import decode_message
 
 LOSSLESS = ["ingest.socket=pull"]
 WARM_UP_FRAMES = 2
@@ -340,6 +343,31 @@ def test_a_frame_that_never_ends_cannot_hold_up_the_stop(endpoints):
     books = ended["accounting"]
     assert (books["received"], books["segmented"], books["in_flight"]) == (3, 0, 0)
     assert books["dropped"] == {"deadline": 3}
+
+
+def test_a_message_that_is_still_being_decoded_at_the_stop_is_counted(endpoints, monkeypatch):
+    entered, gate = threading.Event(), threading.Event()
+
+    def decoded(parts, limits):
+        message = decode_message(parts, limits)
+        if getattr(message, "number", None) == 1:
+            entered.set()
+            assert gate.wait(ANSWER_S)
+        return message
+
+    monkeypatch.setattr(intake, "decode_message", decoded)
+    monkeypatch.setattr(service_module, "GRACE_S", 0.5)
+    with running(endpoints, sets=LOSSLESS) as service:
+        push(service, [two_phases(), two_phases()], end=False)
+        collect(service, 1)
+        assert entered.wait(ANSWER_S)
+        service.stop()
+        gate.set()
+        totals = wait_for_event(service, "heartbeat", state="stopped")["totals"]
+    assert (totals["received"], totals["segmented"], totals["in_flight"]) == (2, 1, 0)
+    assert totals["dropped"] == {"deadline": 1}
+    assert service.service.left_behind
+    assert service.exit_codes == [0]
 
 
 def test_a_service_that_warms_beats_answers_and_can_be_stopped(endpoints):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from scopeside.errors import DropReason
 from scopeside.messages import Channel as Detector
 from scopeside.messages import Frame
 from scopeside.settings import LimitSettings
+from scopeside.stages import intake
 from scopeside.stages.books import Books
 from scopeside.stages.intake import Intake
-from scopeside.wire.native import encode_end, encode_frame, encode_start
+from scopeside.wire.native import decode_message, encode_end, encode_frame, encode_start
+
+SOON_S = 20.0
 
 
 class Desk:
@@ -190,6 +194,54 @@ def test_drop_event_says_what_and_whose() -> None:
     assert [(one["reason"], one["series"], one["frame"], one["count"]) for one in told] == [
         ("bad_payload", "s", 1, 1)
     ]
+
+
+class SlowDecoder:
+    """Decodes as ever, but only when the gate is open; the message may be of any kind."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.entered, self.gate = Event(), Event()
+        monkeypatch.setattr(intake, "decode_message", self._decoded)
+
+    def _decoded(self, parts: Any, limits: LimitSettings) -> Any:
+        self.entered.set()
+        assert self.gate.wait(SOON_S)
+        return decode_message(parts, limits)
+
+
+@pytest.mark.parametrize("parts", [frame(1), damaged(1, "s"), start("t"), end()])
+def test_what_is_still_being_decoded_when_it_is_given_up_is_counted_once(
+    parts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk("lossless")
+    desk.feed(frame(0))
+    desk.compute()
+    slow = SlowDecoder(monkeypatch)
+    feeding = Thread(target=desk.feed, args=(parts,))
+    feeding.start()
+    assert slow.entered.wait(SOON_S)
+    desk.frames.close()
+    for _ in range(2):
+        desk.intake.give_up()
+    slow.gate.set()
+    feeding.join(SOON_S)
+    totals = desk.books.totals()
+    assert (totals.received, totals.segmented, totals.in_flight) == (2, 1, 0)
+    assert dict(totals.dropped) == {"deadline": 1}
+    assert desk.intake.gate.current == "s"
+    told = [event for event in desk.events if event["kind"] == "drop"]
+    assert [(event["reason"], event["count"]) for event in told] == [("deadline", 1)]
+
+
+def test_a_frame_that_comes_after_its_channel_closed_is_dropped_and_counted() -> None:
+    desk = Desk("lossless")
+    desk.feed(frame(0))
+    desk.compute()
+    desk.frames.close()
+    desk.feed(frame(1))
+    desk.intake.give_up()
+    books = desk.books.snapshot("s")
+    assert (books.received, books.in_flight, dict(books.dropped)) == (2, 0, {"deadline": 1})
 
 
 def test_finish_ends_the_open_series_and_tells_what_was_summed_up() -> None:

@@ -117,6 +117,7 @@ class Compute:
             except EndOfChannelError:
                 self._finish_all()
                 return
+            # At once: a change may take as long as a frame, and this one is nowhere else.
             with self._current_lock:
                 self._current.append(frame)
             if self._changes:

@@ -74,7 +74,7 @@ class Service:
         self._lifecycle = Lifecycle()
         self._failure: BaseException | None = None
         self.left_behind = False
-        """Whether `run` returned while a thread was still inside a compiler or an encoder."""
+        """Whether `run` returned while a thread was still inside a compiler, encoder or decoder."""
         self._stop_ingest = Event()
         self._stop_control = Event()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -245,7 +245,8 @@ class Service:
         if computing.is_alive():
             compute.abandon.set()
             self._wait_for(computing, GRACE_S)
-        self.left_behind = computing.is_alive()
+        self.left_behind = ingesting.is_alive() or computing.is_alive()
+        self._intake.give_up()
         for frame in compute.give_up():
             self._drop(frame, DropReason.DEADLINE, "The service stopped before it was done.")
         self._segmentations.close()
