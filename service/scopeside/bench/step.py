@@ -16,8 +16,8 @@ from scopeside.settings import BenchSettings
 DELIVERY_S = 2.0
 """Longest wait for results that are published, after the last one that came."""
 GIVE_UP_TARGETS, GIVE_UP_LEAST_S = 3.0, 1.0
-"""A step is lost, and ended, when the oldest frame has waited for so many targets, and for a second:
-what is shorter may be a single stall, of which p99 takes one in a hundred."""
+"""A step is lost, and ended, when the oldest frame has waited for so many targets, and a second at
+least: what is shorter may be a single stall, of which p99 takes one in a hundred."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
