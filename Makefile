@@ -2,12 +2,14 @@
 # PYTHON     the interpreter that makes .venv           (default python3)
 # INPUT      a recorded file for `make demo`             (default: a simulated run)
 # GPU_EXTRA  what the targets for a GPU install: gpu, or rtx (default gpu)
+# TEST_JOBS  test processes side by side               (default 2)
 # TORCH_PIP  extra pip options for torch, for example    --extra-index-url ADDRESS-OF-CPU-WHEELS
 
 PYTHON    ?= python3
 INPUT     ?=
 GPU_EXTRA ?= gpu
 TORCH_PIP ?=
+TEST_JOBS ?= 2
 VENV      := .venv
 BIN       := $(VENV)/bin
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
@@ -23,7 +25,7 @@ demo: $(VENV)/.engine  ## Set up, then run simulator, service and subscriber (IN
 	@$(BIN)/python -m scopeside demo $(if $(INPUT),"$(INPUT)") --out out/demo
 
 test: $(VENV)/.tests  ## Set up with test tools, then run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(TEST_JOBS) --dist loadfile
 
 test-gpu: $(VENV)/.tests .gpu $(VENV)/.extra-$(GPU_EXTRA)  ## Run every test that needs the NVIDIA GPU of this machine
 	@TRITON_INTERPRET=0 $(BIN)/python -m pytest -m gpu
