@@ -23,8 +23,8 @@ class ChipsEmbedder:
 
     The encoder is compiled once, for `(batch, 1, input_px, input_px)`: a new grid only changes
     the number of tiles. Where a GPU's memory does not hold a tile, smaller ones are taken.
-    `prepare` reuses one buffer, of which a smaller grid takes the front: what it returns lasts until
-    it is called again, and a stream that alternates between shapes allocates for the largest once.
+    `prepare` reuses one buffer, of which a smaller grid takes the front, so that shapes which
+    alternate allocate nothing: what it returns lasts until it is called again.
     """
 
     def __init__(self, encoder: Encoder, weights: Weights, *, input_px: int, batch: int) -> None:

@@ -70,8 +70,8 @@ class IdentityTracker:
 
     Overlap counts as far as the partition agrees with the last frame's ids: after a jump of the
     stage or a run of lost frames it does not, and the prototypes decide alone. An id that was only
-    worn has no place. The answer depends on the sequence of frames only. `unit` is what distances are counted in, the spread when
-    None.
+    lent has no place. The answer depends on the sequence of frames only. `unit` is what distances
+    are counted in, the spread when None.
     """
 
     def __init__(self, *, merge_distance: float, unit: float | None = None) -> None:
@@ -204,7 +204,7 @@ class IdentityTracker:
 
     def _lend(self, looks: Prototypes, id_K: Int64) -> NDArray[np.bool_]:
         """Let what has no id yet wear that of the nearest identity; return which do."""
-        lent_K = id_K == NOBODY
+        lent_K: NDArray[np.bool_] = id_K == NOBODY
         left = np.flatnonzero(lent_K)
         if len(left):
             distance_KJ = distances(looks.rows(left), self._gallery.prototypes())
