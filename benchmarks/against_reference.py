@@ -19,7 +19,7 @@ from scopeside.cli import BLAS_PATIENCE
 from scopeside.configuration import load_settings
 from scopeside.testing.specimen import IrradiatedFilm
 
-CASES = ((512, 3), (1024, 2))
+CASES = ((512, 2), (1024, 2))
 """Side in pixels, rounds."""
 
 

@@ -68,7 +68,7 @@ class Report:
             Aim(what=what, sense=sense, limit=limit, unit=unit, measured=significant(measured, 4))
         )
 
-    def write(self) -> None:
+    def write(self, folder: Path = RESULTS) -> None:
         answer = {
             "benchmark": self.name,
             "question": self.question,
@@ -81,8 +81,8 @@ class Report:
             "tables": self.tables,
             "notes": self.notes,
         }
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        path = RESULTS / f"{self.name}.json"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name}.json"
         path.write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         self.say_aims()
 

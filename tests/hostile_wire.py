@@ -215,6 +215,8 @@ _ROWS: list[tuple[str, tuple[bytes, ...], DropReason | None]] = [
     ("a payload one byte short", frame(RAW[:-1]), R.BAD_PAYLOAD),
     ("a payload one byte long", frame(RAW + b"\x00"), R.BAD_PAYLOAD),
     ("an empty payload", frame(b""), R.BAD_PAYLOAD),
+    ("no payload for an absurd number", frame(b"", frame=2**40), R.BAD_PAYLOAD),
+    ("no payload for the last number of all", frame(b"", frame=2**63 - 1), R.BAD_PAYLOAD),
     ("a second payload short", frame(RAW, RAW[:-1], channels=[channel()] * 2), R.BAD_PAYLOAD),
     ("zstd that is none", frame(RAW, channels=_with_codec("zstd")), R.BAD_PAYLOAD),
     ("zstd that is empty", frame(b"", channels=_with_codec("zstd")), R.BAD_PAYLOAD),

@@ -10,7 +10,7 @@ import numpy as np
 
 from scopeside import __version__
 from scopeside.configuration import Configuration
-from scopeside.device.placement import Placement, place
+from scopeside.device.placement import Placement, bound_memory, place
 from scopeside.errors import BackendError, ConfigError, InputFileError
 from scopeside.io import open_frames
 from scopeside.messages import Array, Channel, Frame, Provenance
@@ -39,7 +39,11 @@ def assemble(configuration: Configuration, embedder: Embedder | None = None) -> 
     reference files.
     """
     settings = configuration.settings
-    placement = _HERE if embedder is not None else place(settings, choose(settings))
+    placement = _HERE
+    if embedder is None:
+        choice = choose(settings)
+        placement = place(settings, choice)
+        bound_memory(settings, choice)
     if settings.communities.engine == "cugraph" and not placement.on_card:
         raise BackendError(
             f"communities.engine = cugraph finds communities on a GPU, but {placement.reason};"
@@ -69,6 +73,18 @@ def assemble(configuration: Configuration, embedder: Embedder | None = None) -> 
             dark_YX=dark_YX,
             flat_YX=flat_YX,
         )
+    return _on_cpu(settings, embedder, provenance, dark_YX=dark_YX, flat_YX=flat_YX)
+
+
+def _on_cpu(
+    settings: Settings,
+    embedder: Embedder,
+    provenance: Provenance,
+    *,
+    dark_YX: Array | None,
+    flat_YX: Array | None,
+) -> Pipeline:
+    """Put the CPU's stages around an embedder, which may compute elsewhere."""
     parallel = settings.communities.engine == "kernel"
     clusterer = ParallelClusterer() if parallel else LouvainClusterer()
     return Pipeline(

@@ -145,9 +145,9 @@ class EmbedSettings(Section):
     weights_sha256: Sha256 | None = None
     """SHA-256 that the weights must have; others are refused."""
     batch: Annotated[int, Field(ge=1, le=4096)] | None = None
-    """Most chips in one encoder call: those of a frame are cut into equal tiles. When absent, 25
-    on a CPU, which divides the 225 chips of a 512 x 512 frame, and 1024 on a GPU, where a tile that
-    does not fit its memory is halved while warming up."""
+    """Most chips in one encoder call: those of a frame are cut into equal tiles. When absent, at
+    most 25 on a CPU, so many that the tiles which run at a time are done soonest, and 1024 on a
+    GPU, where a tile that does not fit its memory is halved while warming up."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads of the encoder; 0 takes every core."""
 
@@ -282,6 +282,8 @@ class Settings(Section):
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     """Where frames are computed; `auto` takes the first NVIDIA GPU that torch finds."""
+    device_memory: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Largest share of a GPU's memory that torch may take, for programs beside this one."""
     on_device: Literal["all", "encoder"] = "all"
     """What a GPU does: all stages but identities, or the encoder alone. CLAHE, hot pixels, the
     threshold graph and `shared` have no kernels: with one of them it is the encoder."""

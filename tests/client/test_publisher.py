@@ -229,7 +229,7 @@ def test_a_push_without_a_receiver_gives_up_in_time(tmp_path, attach):
         send_timeout_s=0.05,
         linger_s=0.0,
     ) as publisher:
-        with pytest.raises(ServiceError, match="Nobody took"):
+        with pytest.raises(ServiceError, match=r"Nobody took .* ingest\.socket = pull"):
             publisher.start("s")
         assert publisher.series is None
 
@@ -308,9 +308,10 @@ def test_an_endpoint_that_cannot_be_used_is_one_sentence(attach):
 def test_two_publishers_cannot_bind_one_port():
     with (
         FramePublisher("tcp://127.0.0.1:*") as publisher,
-        pytest.raises(EndpointError, match="bound"),
+        pytest.raises(EndpointError, match="stop the program that holds it") as refusal,
     ):
         FramePublisher(publisher.address)
+    assert str(refusal.value).count("tcp://") == 1
 
 
 def test_closing_twice_is_harmless():

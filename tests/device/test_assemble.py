@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 import torch
 
 pytest.importorskip("triton", reason="Triton is not installed: pip install 'scopeside[gpu]'")
 
-from device_bench import two_phases
+from device_bench import PROVENANCE, two_phases
+from engine_samples import MACHINE
 from kernel_definitions import instead_of_kernels
 from scopeside import assembly
 from scopeside.configuration import load_settings
@@ -20,6 +23,10 @@ from scopeside.device.placement import Placement
 from scopeside.errors import BackendError
 from scopeside.partitions import adjusted_rand, relabelled
 from scopeside.pipeline import Pipeline
+from scopeside.stages.embed.builtin import builtin_weights
+from scopeside.stages.embed.chips import ChipsEmbedder
+from scopeside.stages.embed.tensorrt_encoder import TensorRtEncoder
+from scopeside.testing.engines import FakeEngineLibrary
 
 SETS = [
     "device=cpu",
@@ -96,3 +103,25 @@ def test_on_the_cpu_the_kernels_louvain_is_its_definition():
     assert pipeline.provenance.clusterer == "louvain/scopeside-parallel"
     assert pipeline.segment(two_phases()).graph.communities >= 1
     assert torch.get_default_dtype() == torch.float32
+
+
+def test_an_engine_is_loaded_once_and_outlasts_a_recovery(on_card, tmp_path):
+    library = FakeEngineLibrary(MACHINE)
+    encoder = TensorRtEncoder(
+        builtin_weights(), library, device="cpu", precision="fp16", cache=tmp_path
+    )
+    settings = load_settings(sets=[*SETS, "graph.resolution=0.5"]).settings
+    embedder = ChipsEmbedder(encoder, builtin_weights(), input_px=32, batch=12)
+    encoder.seal()
+    device = assemble.assemble_on_card(
+        settings, embedder=embedder, provenance=PROVENANCE, dark_YX=None, flat_YX=None
+    )
+    del embedder
+    frame = two_phases(0, shape=(64, 80))
+    before = device.segment(frame)
+    assert library.built == [(12, 1, 32, 32)]
+    device.recover()
+    gc.collect()
+    after = device.segment(frame)
+    assert library.loaded == library.built
+    np.testing.assert_array_equal(before.label_map.labels_YX, after.label_map.labels_YX)

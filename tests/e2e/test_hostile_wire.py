@@ -37,15 +37,16 @@ def log(tmp_path):
 class Sender:
     """Sends good frames of one series, and waits for each to come back."""
 
-    def __init__(self, publisher, heard):
+    def __init__(self, publisher, heard, series):
         self.publisher = publisher
         self.heard = heard
+        self.series = series
         self.sent = 0
-        publisher.start("good")
+        publisher.start(series)
 
     def good_frame(self):
         self.publisher.frame(GOOD, number=self.sent)
-        result = self.heard.result("good")
+        result = self.heard.result(self.series)
         assert result.frame == self.sent
         assert result.accounting.balances
         self.sent += 1
@@ -59,13 +60,13 @@ class Sender:
                 self.publisher.frame(GOOD, number=self.sent)
                 self.sent += 1
             result = self.heard.results.receive(0.1)
-            if result is not None and result.series == "good":
+            if result is not None and result.series == self.series:
                 return
 
 
 @contextmanager
-def served(endpoints, log, *, kind, attach="connect", sets=()):
-    """A service that has heard of the series `hostile`, and since then of the series `good`."""
+def served(endpoints, log, *, kind, attach="connect", sets=(), series="good"):
+    """A service that has heard of the series `hostile`, and since then of `series` if another."""
     sets = [*SMALL, f"ingest.socket={kind}", f"ingest.attach={attach}", *sets]
     other = "connect" if attach == "bind" else "bind"
     socket_kind = "push" if kind == "pull" else "pub"
@@ -73,8 +74,9 @@ def served(endpoints, log, *, kind, attach="connect", sets=()):
         heard.join(socket_kind, attach=other)
         with FramePublisher(endpoints.frames, socket=socket_kind, attach=other) as publisher:
             assert publisher.wait_for_subscriber(ANSWER_S)
-            publisher.start(SERIES)
-            sender = Sender(publisher, heard)
+            if series != SERIES:
+                publisher.start(SERIES)
+            sender = Sender(publisher, heard, series)
             sender.good_frame()
             yield process, sender
 
@@ -103,6 +105,23 @@ def test_good_frames_come_back_between_all_hostile_ones(tmp_path, log, transport
     assert mine["series"] == "good"
     assert mine["accounting"]["received"] == mine["accounting"]["segmented"] == len(CASES) + 1
     assert mine["accounting"]["missing"] == 0
+
+
+def test_hostile_frames_of_the_open_series_cost_that_series_nothing_else(tmp_path, log):
+    endpoints = ipc_endpoints(tmp_path)
+    broken = [case for case in CASES if case.reason is not None]
+    with served(endpoints, log, kind="pull", series=SERIES) as (_, sender):
+        for case in broken:
+            sender.publisher.send(case.parts)
+            sender.good_frame()
+        status = status_of(endpoints)
+    mine = status["series"]
+    assert mine["series"] == SERIES
+    assert mine["accounting"]["segmented"] == len(broken) + 1
+    assert (mine["accounting"]["missing"], mine["accounting"]["duplicate"]) == (0, 0)
+    assert "out_of_order" not in status["totals"]["dropped"]
+    assert sum(mine["accounting"]["dropped"].values()) > len(broken) / 2
+    assert balances(status["totals"])
 
 
 def test_all_hostile_messages_in_one_flood_are_counted_one_by_one(tmp_path, log):

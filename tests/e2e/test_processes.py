@@ -408,7 +408,7 @@ def test_three_thousand_frames_leave_memory_as_it_was(ipc, log):
     ("sets", "code", "words"),
     [
         (["publish.results={held}"], 3, "publish.results = {held} cannot be bound"),
-        (["ingest.attach=bind", "ingest.endpoint={held}"], 3, "ingest.endpoint {held} cannot be"),
+        (["ingest.attach=bind", "ingest.endpoint={held}"], 3, "ingest.endpoint = {held} cannot be"),
         (["ingest.polciy=latest"], 2, "ingest.policy"),
         (["embed.backend=torch", "embed.weights={folder}/broken.pth"], 6, "broken.pth"),
         (

@@ -88,7 +88,11 @@ def dense(graph: Graph) -> np.ndarray:
 
 
 def compare(embeddings_ND: np.ndarray, grid: ChipGrid | None = None) -> int:
-    """Compare at every cutoff; return at how many the loop agreed with itself."""
+    """Compare at every cutoff; return at how many the loop agreed with itself.
+
+    That is a fact about the graphs. What the tests demand is what was counted, so that a change to
+    the encoder or the cutoffs which leaves little to compare is noticed.
+    """
     agreed = 0
     for cutoff in cutoffs(embeddings_ND):
         settings = with_threshold(cutoff)
@@ -113,7 +117,7 @@ def compare(embeddings_ND: np.ndarray, grid: ChipGrid | None = None) -> int:
 def test_planted_communities_are_partitioned_as_the_loop_does(seed: int) -> None:
     planted_N = labels([40, 30, 20])
     values_ND = embeddings(planted_N, seed=seed, distance=3.0) - 18.0
-    assert compare(values_ND) > 0
+    assert compare(values_ND) >= 4
 
 
 def test_simulated_frames_are_partitioned_as_the_loop_does(embed: Embed) -> None:
@@ -123,7 +127,7 @@ def test_simulated_frames_are_partitioned_as_the_loop_does(embed: Embed) -> None
         for part in (0.3, 0.6):
             counts_YX = film.expose(part * film.dose_full_e_per_m2).counts_YX
             agreed += compare(*embed(counts_YX))
-    assert agreed >= 3
+    assert agreed >= 17
 
 
 def real_frame(name: str) -> np.ndarray:
@@ -139,7 +143,8 @@ def real_frame(name: str) -> np.ndarray:
 def test_real_frames_have_the_edges_and_partitions_of_the_loop(embed: Embed) -> None:
     frames = [real_frame(name) for name in REAL]
     agreed = [compare(*embed(frame_YX)) for frame_YX in frames]
-    assert sum(agreed) >= 3
+    assert min(agreed) >= 1
+    assert sum(agreed) >= 8
 
 
 def test_preset_is_the_published_loop() -> None:

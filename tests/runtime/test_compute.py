@@ -255,6 +255,27 @@ def test_a_frame_given_up_is_settled_by_its_taker_alone(fault):
     assert bench.dropped == []
 
 
+def test_a_frame_taken_while_changes_are_made_can_be_given_up():
+    class Changing(Pipeline):
+        def reset(self):
+            self.entered.set()
+            assert self.gate.wait(SOON_S)
+
+    pipeline = Changing()
+    bench = Bench(pipeline)
+    bench.feed(0, 1)
+    bench.compute.reset()
+    pipeline.gate.clear()
+    bench.thread.start()
+    assert pipeline.entered.wait(SOON_S)
+    bench.frames.close()
+    assert [frame.number for frame in bench.compute.give_up()] == [0, 1]
+    pipeline.gate.set()
+    bench.end()
+    assert bench.segmented == []
+    assert bench.dropped == []
+
+
 def test_a_frame_already_handed_on_is_not_given_up():
     class Handing(ListSink):
         def put(self, segmentation):
@@ -352,3 +373,15 @@ def test_all_frames_begun_can_be_given_up():
     pipeline.gate.set()
     bench.end()
     assert (bench.segmented, bench.dropped) == ([], [])
+
+
+def test_after_a_recovery_what_was_begun_is_finished_before_the_next_frame_begins():
+    pipeline = Pipeline(lanes=2, faults={0: RuntimeError("CUDA error")})
+    finished_by_then = []
+    begin = pipeline.begin
+    pipeline.begin = lambda frame: finished_by_then.append(list(pipeline.log)) or begin(frame)
+    bench = Bench(pipeline)
+    bench.feed(0, 1, 2)
+    bench.run()
+    assert bench.segmented == [1, 2]
+    assert finished_by_then == [[], [], [0, 1]]

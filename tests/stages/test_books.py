@@ -47,9 +47,15 @@ class BooksMachine(RuleBasedStateMachine):
         self.flying[series] += arrival is Arrival.NEW
         self.dropped["out_of_order"] += arrival is Arrival.LATE
 
-    @rule(series=SERIES | st.none(), reason=REASONS, number=st.none() | st.integers(0, 12))
+    @rule(
+        series=SERIES | st.none(),
+        reason=REASONS,
+        number=st.none() | st.integers(0, 12) | st.integers(0, MAX_NUMBER),
+    )
     def rejects(self, series: str | None, reason: DropReason, number: int | None) -> None:
+        missing = self.books.totals().missing
         self.books.reject(series, reason, number)
+        assert self.books.totals().missing <= missing
         self.received += 1
         self.dropped[reason.value] += 1
 

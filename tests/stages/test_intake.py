@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from threading import Event, Thread
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostile_wire import CASES, START
+from hostile_wire import CASES, SERIES, START
 from scopeside.channels import Channel, Policy
 from scopeside.errors import DropReason
 from scopeside.messages import Channel as Detector
 from scopeside.messages import Frame
 from scopeside.settings import LimitSettings
+from scopeside.stages import intake
 from scopeside.stages.books import Books
 from scopeside.stages.intake import Intake
-from scopeside.stages.reports import Reports
-from scopeside.wire.native import encode_end, encode_frame, encode_start
+from scopeside.wire.native import decode_message, encode_end, encode_frame, encode_start
+
+SOON_S = 20.0
 
 
 class Desk:
@@ -56,6 +60,10 @@ def frame(number: int, series: str = "s", **more: Any) -> Any:
     image_YX = np.full((4, 6), number % 2**16, "<u2")
     channels = [Detector(name="haadf", values=image_YX)]
     return encode_frame(series=series, number=number, t_ns=1, channels=channels, **more)
+
+
+def damaged(number: int, series: str) -> Any:
+    return [*frame(number, series)[:2], b"short"]
 
 
 def end(series: str = "s", **more: Any) -> Any:
@@ -140,12 +148,13 @@ def test_late_frame_is_dropped_and_its_gap_closed() -> None:
     assert [desk.compute().number for _ in range(3)] == [0, 2, 3]
 
 
-def test_hostile_messages_are_counted_by_reason_and_good_frames_go_on() -> None:
+@pytest.mark.parametrize("series", ["s", SERIES])
+def test_hostile_messages_are_counted_by_reason_and_good_frames_go_on(series: str) -> None:
     desk = Desk("latest")
     bad = [case for case in CASES if case.reason is not None]
     for number, case in enumerate(bad):
         desk.feed(case.parts)
-        desk.feed(frame(number))
+        desk.feed(frame(number, series))
         assert desk.compute().number == number
     expected: dict[str, int] = {}
     for case in bad:
@@ -153,7 +162,19 @@ def test_hostile_messages_are_counted_by_reason_and_good_frames_go_on() -> None:
         expected[case.reason.value] = expected.get(case.reason.value, 0) + 1
     assert desk.drops() == expected
     assert desk.books.totals().segmented == len(bad)
-    assert dict(desk.books.snapshot("s").dropped) == {}
+    assert desk.books.totals().missing == 0
+    assert (dict(desk.books.snapshot(series).dropped) == {}) is (series != SERIES)
+
+
+def test_a_damaged_frame_that_is_sent_again_is_computed() -> None:
+    desk = Desk("lossless", capacity=9)
+    desk.feed(frame(0))
+    desk.feed(damaged(1, "s"))
+    for number in (1, 2, 2):
+        desk.feed(frame(number))
+    assert [desk.compute().number for _ in range(3)] == [0, 1, 2]
+    books = desk.books.snapshot("s")
+    assert (books.missing, books.duplicate, dict(books.dropped)) == (0, 1, {"bad_payload": 1})
 
 
 def test_broken_start_neither_opens_nor_overtakes_a_series() -> None:
@@ -168,11 +189,59 @@ def test_broken_start_neither_opens_nor_overtakes_a_series() -> None:
 def test_drop_event_says_what_and_whose() -> None:
     desk = Desk()
     desk.feed(frame(0))
-    desk.feed([*frame(1)[:2], b"short"])
+    desk.feed(damaged(1, "s"))
     told = [event for event in desk.events if event["kind"] == "drop"]
     assert [(one["reason"], one["series"], one["frame"], one["count"]) for one in told] == [
         ("bad_payload", "s", 1, 1)
     ]
+
+
+class SlowDecoder:
+    """Decodes as ever, but only when the gate is open; the message may be of any kind."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.entered, self.gate = Event(), Event()
+        monkeypatch.setattr(intake, "decode_message", self._decoded)
+
+    def _decoded(self, parts: Any, limits: LimitSettings) -> Any:
+        self.entered.set()
+        assert self.gate.wait(SOON_S)
+        return decode_message(parts, limits)
+
+
+@pytest.mark.parametrize("parts", [frame(1), damaged(1, "s"), start("t"), end()])
+def test_what_is_still_being_decoded_when_it_is_given_up_is_counted_once(
+    parts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk("lossless")
+    desk.feed(frame(0))
+    desk.compute()
+    slow = SlowDecoder(monkeypatch)
+    feeding = Thread(target=desk.feed, args=(parts,))
+    feeding.start()
+    assert slow.entered.wait(SOON_S)
+    desk.frames.close()
+    for _ in range(2):
+        desk.intake.give_up()
+    slow.gate.set()
+    feeding.join(SOON_S)
+    totals = desk.books.totals()
+    assert (totals.received, totals.segmented, totals.in_flight) == (2, 1, 0)
+    assert dict(totals.dropped) == {"deadline": 1}
+    assert desk.intake.gate.current == "s"
+    told = [event for event in desk.events if event["kind"] == "drop"]
+    assert [(event["reason"], event["count"]) for event in told] == [("deadline", 1)]
+
+
+def test_a_frame_that_comes_after_its_channel_closed_is_dropped_and_counted() -> None:
+    desk = Desk("lossless")
+    desk.feed(frame(0))
+    desk.compute()
+    desk.frames.close()
+    desk.feed(frame(1))
+    desk.intake.give_up()
+    books = desk.books.snapshot("s")
+    assert (books.received, books.in_flight, dict(books.dropped)) == (2, 0, {"deadline": 1})
 
 
 def test_finish_ends_the_open_series_and_tells_what_was_summed_up() -> None:
@@ -187,28 +256,12 @@ def test_finish_ends_the_open_series_and_tells_what_was_summed_up() -> None:
     assert [event["why"] for event in desk.events if event.get("event") == "ended"] == ["stopped"]
 
 
-def test_reports_sum_up_a_flood() -> None:
-    now = [100.0]
-    told: list[dict[str, Any]] = []
-    reports = Reports(told.append, now_s=lambda: now[0])
-    for number in range(50):
-        reports.dropped(DropReason.STALE, "It is late.", series="s", frame=number)
-        reports.error("cut", "It was cut.")
-    assert [(one["kind"], one["count"]) for one in told] == [("drop", 1), ("error", 1)]
-    now[0] += 1.0
-    reports.flush()
-    assert [(one["kind"], one["count"]) for one in told[2:]] == [("drop", 49), ("error", 49)]
-    assert told[2]["frame"] == 49
-    now[0] += 1.0
-    reports.flush()
-    assert len(told) == 4
-
-
 messages = st.lists(
     st.one_of(
         st.builds(start, st.sampled_from("ab")),
         st.builds(frame, st.integers(0, 8), st.sampled_from("ab")),
         st.builds(frame, st.integers(0, 2**63 - 1), st.sampled_from("ab")),
+        st.builds(damaged, st.integers(0, 2**63 - 1) | st.integers(0, 8), st.sampled_from("ab")),
         st.builds(end, st.sampled_from("ab"), frames=st.none() | st.integers(0, 9)),
         st.sampled_from([case.parts for case in CASES]),
         st.just("compute"),

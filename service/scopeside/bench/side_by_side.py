@@ -144,7 +144,7 @@ def measure(configuration: Configuration, images: Sequence[Array], *, rounds: in
     chips = settings.chips
     grid = ChipGrid(shape=(ny, nx), chip_px=chips.size_px, stride_px=chips.effective_stride_px)
     methods: dict[str, Method] = {
-        f"Scopeside, {mode} mode": _ours(_with_mode(configuration, mode, (ny, nx)), grid)
+        f"Scopeside, {mode} mode": _ours(_with_mode(configuration, mode, images[0]), grid)
         for mode in MODES
     }
     for name in methods:
@@ -210,9 +210,10 @@ def _ours(configuration: Configuration, grid: ChipGrid) -> Method:
     return segment
 
 
-def _with_mode(configuration: Configuration, mode: str, shape: tuple[int, int]) -> Configuration:
+def _with_mode(configuration: Configuration, mode: str, image_YX: Array) -> Configuration:
     settings = configuration.settings
     embed = settings.embed.model_copy(update={"mode": mode})
-    service = settings.service.model_copy(update={"frame_shape": shape})
+    expected = {"frame_shape": image_YX.shape, "frame_dtype": image_YX.dtype.str[1:]}
+    service = settings.service.model_copy(update=expected)
     changed = settings.model_copy(update={"embed": embed, "service": service})
     return replace(configuration, settings=changed, hash=config_hash(changed))

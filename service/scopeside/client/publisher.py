@@ -13,6 +13,7 @@ import numpy as np
 import zmq
 from zmq.auth import load_certificate
 
+from scopeside.binding import unusable
 from scopeside.client.connection import ClientKeys
 from scopeside.errors import ConfigError, DropError, EndpointError, ServiceError
 from scopeside.messages import Array, Channel
@@ -87,11 +88,7 @@ class FramePublisher:
                 self._socket.connect(endpoint)
         except zmq.ZMQError as error:
             self.close()
-            raise EndpointError(
-                f'"{endpoint}" cannot be {"bound" if attach == "bind" else "connected"} '
-                f"({error.strerror}): another program may hold it, or it is no "
-                "tcp://HOST:PORT or ipc://FILE."
-            ) from error
+            raise EndpointError(unusable(f'"{endpoint}"', error, attach=attach)) from error
         except ConfigError:
             self.close()
             raise
@@ -216,7 +213,8 @@ class FramePublisher:
         if self._send_timeout_s is not None and not self.ready(self._send_timeout_s):
             raise ServiceError(
                 f"Nobody took a message at {self.endpoint} for {self._send_timeout_s:g} s: "
-                "see whether the service runs and uses this endpoint."
+                "see whether the service runs, with this endpoint and ingest.socket = "
+                f"{'sub' if self._kind == zmq.XPUB else 'pull'}."
             )
         self._socket.send_multipart(parts, copy=False)
 

@@ -129,7 +129,10 @@ def wait_for_receiver(
         if time.monotonic() >= until_s:
             raise ServiceError(
                 f"{wanted.capitalize()} did not come to {publisher.address} within "
-                f"{args.wait:g} s: start `scopeside serve` with this endpoint, or use --wait 0."
+                f"{args.wait:g} s: start `scopeside serve` with this as ingest.endpoint, "
+                f"ingest.socket = {'sub' if args.socket == 'pub' else 'pull'} and ingest.attach = "
+                f"{'connect' if args.attach == 'bind' else 'bind'} (one that runs with others gets "
+                "nothing), or use --wait 0."
             )
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -20,6 +21,8 @@ from scopeside.messages import Array, Provenance
 from scopeside.settings import Settings
 from scopeside.stages.embed.chips import ChipsEmbedder
 from scopeside.stages.embed.encoder import DeviceEncoder
+from scopeside.stages.embed.tensorrt_encoder import TensorRtEncoder
+from scopeside.stages.embed.tiling import configured_grid
 
 
 def assemble_on_card(
@@ -46,13 +49,16 @@ def assemble_on_card(
     )
     return device_pipeline(
         settings,
-        provenance=provenance,
+        provenance=replace(provenance, clusterer=engines(configured_grid(settings).chips).name),
         encoder=encoder,
         batch=embedder.batch,
         card=card,
         references=References.of(dark_YX, flat_YX),
         engine_of=engines,
         meter=meter_of(card),
+        # An engine goes with the last program that needs it, and would have to be loaded anew.
+        # torch's network has no such thing, and its program here would only hold memory.
+        keeps=embedder if isinstance(encoder, TensorRtEncoder) else None,
     )
 
 

@@ -11,8 +11,6 @@ that is no longer in force is found anew. So the answer is the same with one fra
 
 from __future__ import annotations
 
-import logging
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from scopeside.clock import StageClock
-from scopeside.device.answers import answers
+from scopeside.device.answers import Answers, answers
 from scopeside.device.back import download, measure_all, measured
 from scopeside.device.card import Card
 from scopeside.device.engines.engine import Engine
@@ -28,14 +26,16 @@ from scopeside.device.lane import ASKED, Marks
 from scopeside.device.lines import Lines
 from scopeside.device.pixels import FrameKind, put
 from scopeside.device.plan import LANES, Plan, Planner, Track
+from scopeside.device.plans import Plans
 from scopeside.device.timing import card_stages
-from scopeside.errors import DeviceLostError, DeviceMemoryError
+from scopeside.errors import DeviceLostError
 from scopeside.messages import (
     Frame,
     GraphSummary,
     Identified,
     LabelMap,
     Mixture,
+    Partition,
     Provenance,
     Segmentation,
 )
@@ -47,11 +47,6 @@ from scopeside.stages.labelmap import communities_of
 from scopeside.stages.mixture import mixture_of
 from scopeside.stages.resolution import CommunityFinder
 from scopeside_kernels.reference import Regions
-
-log = logging.getLogger(__name__)
-
-PLANNED_KINDS = 4
-"""Kinds of frame kept planned, as many as `scopeside.pipeline` keeps shapes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +66,7 @@ class DevicePipeline:
     """See `scopeside.ports.Segmenter`; `segment` does one frame after the other.
 
     `engine_of` says which Louvain finds the communities of so many chips. `meter` reads the card's
-    figures.
+    figures. `keeps` is only held: what must stay loaded while no plan needs it.
     """
 
     lanes = LANES
@@ -86,19 +81,25 @@ class DevicePipeline:
         tracker: IdentityTracker,
         engine_of: Callable[[int], Engine],
         meter: Callable[[], Mapping[str, Any]],
+        keeps: object = None,
     ) -> None:
         self.tracker = tracker
         self.finder = finder
         self.provenance = provenance
-        self.replans = 0
         self._settings = settings
         self._planner = planner
         self._engine_of = engine_of
         self._meter = meter
-        self._plans: OrderedDict[FrameKind, Plan] = OrderedDict()
+        self._keeps = keeps
+        self._plans = Plans(planner, with_louvain=lambda chips: engine_of(chips).on_card)
         self._life = 0
         self._contrast_series: str | None = None
         self._series: str | None = None
+
+    @property
+    def replans(self) -> int:
+        """How often it planned, the warm-up's plan among them."""
+        return self._plans.made
 
     @property
     def _card(self) -> Card:
@@ -117,7 +118,7 @@ class DevicePipeline:
         clock = StageClock()
         self._planner.references.require_fit(frame)
         with clock("plan"):
-            plan, replanned = self._plan(FrameKind.of(frame))
+            plan, replanned = self._plans.of(FrameKind.of(frame))
         track = plan.next_track()
         lane, marks, lines = track.lane, track.lane.marks, self._lines
         with clock("receive"):
@@ -155,19 +156,11 @@ class DevicePipeline:
             begun = self.begin(begun.frame)
         frame, grid, lane, clock = begun.frame, begun.plan.grid, begun.track.lane, begun.clock
         self._enter_series(frame.series)
-        settings = self._settings
 
         lane.marks.told.wait()
         told = answers(lane, self._lines.finish, resolution=begun.resolution)
         with clock("communities"):
-            partition = (
-                undivided(told.graph, resolution=self.finder.resolution)
-                if told.contrast.flat
-                else self.finder.find(told.graph, told.looks)
-            )
-            partition = merge_small(
-                told.graph, partition, told.units, min_chips=settings.communities.min_chips
-            )
+            partition = self._divided(told)
         with clock("identity"):
             identified = self.tracker.identify(partition, told.looks, grid)
         with clock("labelmap"):
@@ -201,6 +194,16 @@ class DevicePipeline:
             replanned=begun.replanned,
         )
 
+    def _divided(self, told: Answers) -> Partition:
+        """Return the communities of a frame, found at the resolution in force."""
+        partition = (
+            undivided(told.graph, resolution=self.finder.resolution)
+            if told.contrast.flat
+            else self.finder.find(told.graph, told.looks)
+        )
+        least = self._settings.communities.min_chips
+        return merge_small(told.graph, partition, told.units, min_chips=least)
+
     def _painted(
         self, track: Track, identified: Identified, mixture: Mixture
     ) -> tuple[LabelMap, Regions]:
@@ -230,7 +233,7 @@ class DevicePipeline:
         """Prepare for frames of `shape` with the expected pixels: the only moment at which anything
         may be compiled, and memory taken."""
         pixels = np.dtype(f"<{self._settings.service.frame_dtype}")
-        self._plan(FrameKind.of_pixels(shape, pixels))
+        self._plans.of(FrameKind.of_pixels(shape, pixels))
 
     def apply(self, settings: Settings, *, config_hash: str) -> None:
         """Take over changed live settings; the next frame is the first to feel them."""
@@ -253,12 +256,11 @@ class DevicePipeline:
                 " whether the card itself failed."
             )
         self._life += 1
-        self._plans.clear()
-        self._card.release()
+        self._plans.forget()
 
     def figures(self) -> Mapping[str, Any]:
         """Return what the card has to do, and how it is."""
-        plans = list(self._plans.values())
+        plans = self._plans.kept
         return {
             "gpu": {
                 "title": self._card.title,
@@ -274,30 +276,6 @@ class DevicePipeline:
         if workspace is None or not fits(workspace.nodes, workspace.edges, resolution):
             return None
         return resolution
-
-    def _plan(self, kind: FrameKind) -> tuple[Plan, bool]:
-        known = self._plans.get(kind)
-        if known is not None:
-            self._plans.move_to_end(kind)
-            return known, False
-        try:
-            plan = self._planned(kind)
-        except DeviceMemoryError as error:
-            if not self._plans:
-                raise
-            log.warning("forgetting plans of other frames", extra={"because": str(error)})
-            self._plans.clear()
-            self._card.release()
-            plan = self._planned(kind)
-        self._plans[kind] = plan
-        while len(self._plans) > PLANNED_KINDS:
-            self._plans.popitem(last=False)
-        self.replans += 1
-        return plan, True
-
-    def _planned(self, kind: FrameKind) -> Plan:
-        grid = self._planner.grid(kind)
-        return self._planner.plan(kind, with_louvain=self._engine_of(grid.chips).on_card)
 
     def _enter_contrast(self, series: str) -> None:
         """Forget the held contrast of another series; in the order of the line in use."""

@@ -1,10 +1,14 @@
-"""Whether a card does all stages or the encoder alone, and why; imports nothing heavy."""
+"""Whether a card does all stages or the encoder alone, and why, and how much of it may be taken."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from scopeside.settings import Settings
 from scopeside.stages.embed.choose import Choice
@@ -36,6 +40,8 @@ def _against(settings: Settings, choice: Choice) -> Iterator[str]:
         yield "on_device = encoder was asked for"
     if importlib.util.find_spec("triton") is None:
         yield "Triton is not installed (pip install 'scopeside[gpu]')"
+    elif not can_build_launchers():
+        yield "Triton needs a C compiler (gcc or clang) and Python's headers for its launchers"
     if settings.embed.mode == "shared":
         yield "embed.mode = shared has no kernels"
     if settings.graph.edges == "threshold":
@@ -46,3 +52,21 @@ def _against(settings: Settings, choice: Choice) -> Iterator[str]:
         yield "preprocess.hot_pixel_sigma has no kernel"
     if choice.precision == "bf16":
         yield "chips are not cut in bf16"
+
+
+def bound_memory(settings: Settings, choice: Choice) -> None:
+    """Let torch take no more of a GPU's memory than the settings allow.
+
+    Where that is not enough, a smaller tile is tried, as if the card had no more.
+    """
+    if choice.device == "cpu" or settings.device_memory == 1.0:
+        return
+    import torch
+
+    torch.cuda.set_per_process_memory_fraction(settings.device_memory, torch.device(choice.device))
+
+
+def can_build_launchers() -> bool:
+    """Whether Triton finds what it compiles its launchers with: after its `runtime/build.py`."""
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    return compiler is not None and Path(sysconfig.get_path("include"), "Python.h").is_file()

@@ -28,10 +28,11 @@ def device_pipeline(
     references: References,
     engine_of: Callable[[int], Engine],
     meter: Callable[[], Mapping[str, Any]],
+    keeps: object = None,
 ) -> DevicePipeline:
     """Return the pipeline that computes on `card`; nothing is planned yet.
 
-    `batch` is the tile that the encoder is known to fit the card with.
+    `batch` is the tile that the encoder is known to fit the card with; `keeps` is held by it.
     """
     lines = Lines.of(card)
     with lines.compute.use():
@@ -54,4 +55,5 @@ def device_pipeline(
         ),
         engine_of=engine_of,
         meter=meter,
+        keeps=keeps,
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scopeside.errors import InputFileError
+from scopeside.errors import FatalError, InputFileError
 from scopeside.messages import Array
 
 
@@ -58,7 +58,9 @@ class FrameFile:
             raise IndexError(f"frame {index} of {self.count}")
         try:
             return self.read(index)
-        except (OSError, ValueError, EOFError, KeyError, SyntaxError, MemoryError) as error:
+        except FatalError:
+            raise
+        except Exception as error:  # decoders raise types of their own on damaged bytes
             raise InputFileError(
                 f"Frame {index} of {self.path} cannot be decoded ({first_line(error)}): "
                 "the file is damaged or cut short."

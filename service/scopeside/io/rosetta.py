@@ -48,6 +48,9 @@ _IMAGES_ONLY = {"Bruker": "image", "EMD": "images"}
 
 _MRC_MAGIC = (208, b"MAP ")  # offset and value, in the header of every MRC2014 file
 
+_TALKATIVE = ("rsciio", "tifffile")
+"""Loggers of the readers, which write to stderr where nobody set logging up."""
+
 _ENERGY_UNITS = frozenset({"ev", "kev"})
 
 
@@ -269,15 +272,17 @@ def _refusal(path: Path, refusals: Sequence[_Refusal], others: Sequence[str]) ->
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the readers' warnings and log lines to themselves; what matters becomes an error."""
-    logger = logging.getLogger("rsciio")
-    level = logger.level
+    levels = {logger: logger.level for logger in map(logging.getLogger, _TALKATIVE)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logger.setLevel(logging.CRITICAL)
+        for logger in levels:
+            # Above the highest: tifffile logs damage as an error, and so could others.
+            logger.setLevel(logging.CRITICAL + 1)
         try:
             yield
         finally:
-            logger.setLevel(level)
+            for logger, level in levels.items():
+                logger.setLevel(level)
 
 
 def _has_magic(path: Path, offset: int, magic: bytes) -> bool:

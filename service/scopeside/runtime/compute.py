@@ -64,6 +64,7 @@ class Compute:
         self._changes_lock = Lock()
         self.abandon = Event()
         self._begun: deque[_Begun] = deque()
+        self._recovered = False
         self._current: list[Frame] = []
         self._current_lock = Lock()
 
@@ -100,6 +101,10 @@ class Compute:
         while True:
             if len(self._begun) >= self._pipeline.lanes:
                 self._finish()
+            if self._recovered:
+                # What was begun is begun anew: before anything that came later.
+                self._finish_all()
+                self._recovered = False
             try:
                 # Nobody is waited for while a frame that is begun could be finished.
                 frame = self._frames.get(timeout_s=0.0 if self._begun else IDLE_S)
@@ -112,6 +117,7 @@ class Compute:
             except EndOfChannelError:
                 self._finish_all()
                 return
+            # At once: a change may take as long as a frame, and this one is nowhere else.
             with self._current_lock:
                 self._current.append(frame)
             if self._changes:
@@ -187,6 +193,7 @@ class Compute:
                 f"Computing it failed with {type(error).__name__}: {error}",
             )
             self._pipeline.recover()
+            self._recovered = True
 
     def _refuse(self, frame: Frame, reason: DropReason, message: str) -> None:
         with self._settling(frame) as mine:

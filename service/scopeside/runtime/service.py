@@ -37,7 +37,7 @@ from scopeside.runtime.signals import Signals
 from scopeside.runtime.tapping import Tapping
 from scopeside.runtime.warming import Warming
 from scopeside.stages.books import Books
-from scopeside.stages.ingest import Ingest, is_local
+from scopeside.stages.ingest import Ingest, is_local, require_free
 from scopeside.stages.intake import Intake
 from scopeside.stages.publish import Outputs, Publish
 
@@ -74,12 +74,13 @@ class Service:
         self._lifecycle = Lifecycle()
         self._failure: BaseException | None = None
         self.left_behind = False
-        """Whether `run` returned while a thread was still inside a compiler or an encoder."""
+        """Whether `run` returned while a thread was still inside a compiler, encoder or decoder."""
         self._stop_ingest = Event()
         self._stop_control = Event()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         with ExitStack() as undo:
             undo.callback(self._context.destroy, linger=0)
+            require_free(settings.ingest)
             self._security = Security(settings.security, self._context)
             undo.callback(self._security.close)
             self._outputs = Outputs(
@@ -244,7 +245,8 @@ class Service:
         if computing.is_alive():
             compute.abandon.set()
             self._wait_for(computing, GRACE_S)
-        self.left_behind = computing.is_alive()
+        self.left_behind = ingesting.is_alive() or computing.is_alive()
+        self._intake.give_up()
         for frame in compute.give_up():
             self._drop(frame, DropReason.DEADLINE, "The service stopped before it was done.")
         self._segmentations.close()

@@ -56,7 +56,8 @@ class Books:
         """Count a message in and out at once: received, and dropped for `reason`.
 
         It belongs to the service alone when `series` is None or has no account. A `number`
-        that could be read has arrived, even if its frame is of no use.
+        that could be read is not missing, even if its frame is of no use; the series goes on
+        where it was.
         """
         with self._lock:
             self._total.reject(reason)
@@ -64,7 +65,7 @@ class Books:
             if book is not None:
                 book.counts.reject(reason)
                 if number is not None:
-                    book.numbers.arrive(number)
+                    book.numbers.reject(number)
 
     def drop(self, series: str, reason: DropReason) -> Accounting:
         """Count a frame that was in flight as dropped; return the books of its series."""

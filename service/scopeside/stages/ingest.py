@@ -18,7 +18,7 @@ from threading import Event
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from scopeside.binding import ipc_in_use, remove_ipc
+from scopeside.binding import in_use, ipc_in_use, remove_ipc, unusable
 from scopeside.errors import ConfigError, DropReason, EndpointError
 from scopeside.ports import MessageTap
 from scopeside.settings import IngestSettings, LimitSettings
@@ -63,6 +63,20 @@ def is_local(endpoint: str) -> bool:
     """
     host = endpoint.partition("://")[2]
     return not endpoint.startswith("tcp://") or host.startswith(("127.", "localhost:", "[::1]:"))
+
+
+def require_free(settings: IngestSettings) -> None:
+    """Raise EndpointError where an endpoint to be bound is held by another program.
+
+    It is bound only when everything is warm, which takes minutes: too late for a typing error.
+    """
+    if settings.attach == "bind" and in_use(settings.endpoint):
+        raise _unusable(settings, zmq.ZMQError(zmq.EADDRINUSE))
+
+
+def _unusable(settings: IngestSettings, error: zmq.ZMQError) -> EndpointError:
+    what = f"ingest.endpoint = {settings.endpoint}"
+    return EndpointError(unusable(what, error, attach=settings.attach))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,16 +260,7 @@ class Ingest:
             else:
                 self._socket.connect(settings.endpoint)
         except zmq.ZMQError as error:
-            fix = (
-                "another program may hold it; choose another"
-                if error.errno == zmq.EADDRINUSE
-                else "write tcp://HOST:PORT or ipc://FILE"
-            )
-            raise EndpointError(
-                f"ingest.endpoint {settings.endpoint} cannot be"
-                f" {'bound' if settings.attach == 'bind' else 'connected'} ({error.strerror}):"
-                f" {fix} (--set ingest.endpoint=...)."
-            ) from error
+            raise _unusable(settings, error) from error
 
     def _detach(self) -> None:
         try:

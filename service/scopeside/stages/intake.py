@@ -7,9 +7,10 @@ counted as dropped or duplicate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from threading import Event
+from threading import Event, Lock
 from typing import Literal, Protocol
 
+from scopeside.channels import ClosedChannelError
 from scopeside.errors import DropError, DropReason
 from scopeside.messages import Accounting, Frame
 from scopeside.settings import LimitSettings
@@ -17,7 +18,7 @@ from scopeside.stages.books import Books
 from scopeside.stages.reports import Emit, Reports
 from scopeside.stages.series import Admission, SeriesGate
 from scopeside.wire.arrays import Buffer
-from scopeside.wire.incoming import FrameMessage, StartMessage
+from scopeside.wire.incoming import FrameMessage, Message, StartMessage
 from scopeside.wire.native import decode_message
 
 
@@ -28,7 +29,10 @@ class FrameQueue(Protocol):
     def policy(self) -> Literal["latest", "lossless", "deadline"]: ...
 
     def put(self, item: Frame) -> Frame | None:
-        """Put a frame in; return the one that had to make room, if any."""
+        """Put a frame in; return the one that had to make room, if any.
+
+        Raises ClosedChannelError once no more is taken.
+        """
         ...
 
     def wait_for_room(self, *, timeout_s: float | None = None) -> bool: ...
@@ -57,6 +61,8 @@ class Intake:
         self._limits = limits
         self._same_host = same_host
         self._paused = Event()
+        self._decoding = False
+        self._entering = Lock()
 
     @property
     def paused(self) -> bool:
@@ -75,13 +81,42 @@ class Intake:
 
         Never raises for what a sender can do; waits only when a `lossless` channel is full.
         """
+        self._decoding = True
+        message: Message | DropError
         try:
             message = decode_message(parts, self._limits)
         except DropError as error:
-            self.books.reject(error.series, error.reason, error.frame)
-            self.reports.dropped(error.reason, str(error), series=error.series, frame=error.frame)
-            return
-        if isinstance(message, FrameMessage):
+            message = error
+        # Held to the end, so that a message is counted here or given up, never both.
+        with self._entering:
+            if self._decoding:
+                self._decoding = False
+                self._enter(message, at_ns=at_ns, at_s=at_s)
+
+    def give_up(self) -> None:
+        """Count the message that is still being decoded, if any; its thread will discard it.
+
+        For a service that stops while a message outlasts every bound, or after the feeding thread
+        died. The channel must be closed, or this may wait for room in it.
+        """
+        with self._entering:
+            unread, self._decoding = self._decoding, False
+        if unread:
+            self.books.reject(None, DropReason.DEADLINE)
+            self.reports.dropped(
+                DropReason.DEADLINE,
+                "The service stopped before it was decoded.",
+                series=None,
+                frame=None,
+            )
+
+    def _enter(self, message: Message | DropError, *, at_ns: int, at_s: float) -> None:
+        if isinstance(message, DropError):
+            self.books.reject(message.series, message.reason, message.frame)
+            self.reports.dropped(
+                message.reason, str(message), series=message.series, frame=message.frame
+            )
+        elif isinstance(message, FrameMessage):
             self._frame(message, at_ns=at_ns, at_s=at_s)
         elif isinstance(message, StartMessage):
             if (
@@ -138,7 +173,11 @@ class Intake:
         if self.paused and self.frames.policy != "lossless":
             self.drop(frame, DropReason.OVERLOAD, "It came while the service was paused.")
             return
-        displaced = self.frames.put(frame)
+        try:
+            displaced = self.frames.put(frame)
+        except ClosedChannelError:
+            self.drop(frame, DropReason.DEADLINE, "The service stopped before it was computed.")
+            return
         if displaced is not None:
             self.drop(displaced, DropReason.OVERLOAD, "A newer frame took its place.")
 

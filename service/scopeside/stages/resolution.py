@@ -25,7 +25,7 @@ from scopeside.thinning import Thinning
 LADDER = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
 """Resolutions tried. Below the first, two phases were joined even in clear frames; the last is
 plain modularity, as published."""
-ALIKE = 0.7
+ALIKE = 0.8
 """Communities of one frame are joined within this share of `identity.merge_distance`. At the whole
 distance, which holds between a part and its material, phases of real micrographs were joined."""
 STILL_APART = 0.8
@@ -36,8 +36,11 @@ THINNED_SHARE = 0.25
 SURVEY_DRAWS = 3
 """Thinned graphs a rung on the first frame of a series; one a probe later on."""
 STABLE = 0.87
-"""Agreement from which a split counts as real. Two clear phases split with 0.95 to 1.0, one phase
-alone mostly with 0.4 to 0.9."""
+"""Agreement from which a split counts as real, where distances are in spreads. Two clear phases
+split with 0.95 to 1.0, one phase alone mostly with 0.4 to 0.9."""
+STABLE_APART = 0.8
+"""The same where distances have a unit of their own: there one phase is joined into one community,
+so what is left apart has shown already that it differs."""
 TOLERANCE = 0.05
 """Rungs this close to the most stable one count as its equals: coarse ones miss small phases,
 and what too fine ones divide is joined where it is one material."""
@@ -66,7 +69,7 @@ class CommunityFinder:
 
     Of the rungs that are as stable as the best (within `TOLERANCE`) the finest wins, since a
     coarse rung is stable by joining what differs. A single community is stable whatever the
-    frame holds, so it is no evidence. Where no split reaches `STABLE` on the first frame, the
+    frame holds, so it is no evidence. Where no split is stable on the first frame, the
     finest rung is taken at which the frame stays one community all the same: there a second
     material will show first. Later the rung in force stays, and the stability published with the
     partition says how little it means.
@@ -92,6 +95,10 @@ class CommunityFinder:
         self._probes = 0
         self._dissent = 0
         self._apart = 1
+
+    @property
+    def _stable(self) -> float:
+        return STABLE if self._settings.distance_unit is None else STABLE_APART
 
     @property
     def resolution(self) -> float:
@@ -160,7 +167,7 @@ class CommunityFinder:
         chosen = self._preferred(range(len(LADDER)), in_force=None)
         if chosen is None:
             whole_R = np.array([partition.communities == 1 for partition in partitions])
-            whole = np.flatnonzero(whole_R & (self._stability_R >= STABLE))
+            whole = np.flatnonzero(whole_R & (self._stability_R >= self._stable))
             chosen = int(whole[-1]) if len(whole) else 0
         self._rung = chosen
         return replace(partitions[chosen], stability=float(self._stability_R[chosen]))
@@ -190,7 +197,7 @@ class CommunityFinder:
         self._evidence_R[rung] += MEMORY * (evidence - self._evidence_R[rung])
         preferred = self._preferred(near, in_force=in_force)
         if preferred is None:
-            shaky = self._stability_R[in_force] < STABLE - HOLD
+            shaky = self._stability_R[in_force] < self._stable - HOLD
             preferred = max(in_force - 1, 0) if shaky else in_force
         self._dissent = 0 if preferred == in_force else self._dissent + 1
         if self._dissent >= PATIENCE:
@@ -212,7 +219,7 @@ class CommunityFinder:
         """The finest of the rungs whose split is as stable as the best; None where none is."""
         evidence_R = self._evidence_R[rungs.start : rungs.stop]
         best = evidence_R.max()
-        if best < STABLE:
+        if best < self._stable:
             return None
         eligible_R = evidence_R >= best - TOLERANCE
         if in_force is not None:

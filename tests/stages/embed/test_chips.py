@@ -61,6 +61,22 @@ def test_frames_after_the_first_reuse_the_buffer_and_give_fresh_embeddings(weigh
     assert not np.array_equal(first_ND, second_ND)
 
 
+def test_shapes_that_alternate_share_one_buffer_once_all_are_planned(weights, fake_encoder):
+    embedder = ChipsEmbedder(fake_encoder, weights, input_px=32, batch=4)
+    shapes = [(64, 64), (160, 96), (32, 32)]
+    grids = [ChipGrid(shape=shape, chip_px=32, stride_px=16) for shape in shapes]
+    for grid in grids:
+        embedder.plan(grid)
+    buffer = embedder.prepare(image_of(shapes[1]), grids[1])
+    for turn in range(3):
+        for shape, grid in zip(shapes, grids, strict=True):
+            image_YX = image_of(shape, turn)
+            prepared = embedder.prepare(image_YX, grid)
+            assert np.shares_memory(prepared, buffer)
+            alone = ChipsEmbedder(FakeEncoder(), weights, input_px=32, batch=4)
+            assert np.array_equal(embedder.embed(prepared, grid), embedded(alone, image_YX, grid))
+
+
 def test_padding_of_the_last_tile_does_not_change_real_embeddings(weights, openvino_encoder):
     image_YX = film_image((64, 160), seed=2)
     grid = ChipGrid(shape=(64, 160), chip_px=64, stride_px=48)

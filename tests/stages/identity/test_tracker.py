@@ -10,7 +10,7 @@ from scopeside.messages import ChipGrid, Identified, Int32, Partition
 from scopeside.partitions import community_count, relabelled
 from scopeside.stages.identity import IdentityTracker, gallery
 from scopeside.stages.identity.gallery import ABSENT_FRAMES
-from scopeside.stages.identity.tracker import PROOF_FRAMES
+from scopeside.stages.identity.tracker import OVERLAP_REACH, PROOF_FRAMES, REACH
 
 SIDE = 10
 GRID = ChipGrid(shape=(352, 352), chip_px=64, stride_px=32)
@@ -49,12 +49,19 @@ class Stream:
         communities_N: np.ndarray | None = None,
         grid: ChipGrid = GRID,
         distance: float = 2.0,
+        changed_by: float = 0.0,
     ) -> Identified:
-        """One frame; its communities are the materials unless given."""
+        """One frame; its communities are the materials unless given.
+
+        Material 1 looks so far different from what it is, in spreads, and like none of the others.
+        """
         self._seed += 1
         # One chip of each of 8 materials is appended so that centres never depend on the frame.
         all_N = np.concatenate([material_N, np.arange(8)])
-        values_ND = embeddings(all_N, seed=self._seed, distance=distance)[: len(material_N)]
+        values_ND = embeddings(all_N, seed=self._seed, distance=distance)
+        # Noise of one in every feature spreads as far as this direction is long.
+        values_ND[all_N == 1] += np.float32(changed_by) * np.resize([1, -1], values_ND.shape[1])
+        values_ND = values_ND[: len(material_N)]
         found_N = material_N if communities_N is None else communities_N
         return self.tracker.identify(partition_of(found_N), values_ND, grid)
 
@@ -101,6 +108,53 @@ def test_jump_from_one_phase_to_another_is_not_taken_for_the_same() -> None:
     assert set(second.ids_N.tolist()) == {2}
 
 
+FARTHER = 0.85
+"""Farther than a prototype alone reaches (and than communities share an id), but not than it
+reaches with full overlap."""
+
+
+def test_material_that_changes_its_look_at_once_keeps_its_id_where_it_stays_in_place() -> None:
+    assert max(REACH, TOGETHER) < FARTHER < REACH * (1 + OVERLAP_REACH)
+    stream = Stream()
+    for _ in range(3):
+        stream.see(front(4))
+    for _ in range(2 * PROOF_FRAMES):
+        changed = stream.see(front(4), changed_by=FARTHER)
+        assert ids_of(changed, front(4), 0) == {1}
+        assert ids_of(changed, front(4), 1) == {2}
+        assert changed.appeared == ()
+
+
+def test_material_that_changes_its_look_and_its_place_at_once_is_new() -> None:
+    stream = Stream()
+    for _ in range(3):
+        stream.see(front(4))
+    moved_N = front(4)[::-1].copy()
+    for _ in range(2 * PROOF_FRAMES):
+        changed = stream.see(moved_N, changed_by=FARTHER)
+    assert ids_of(changed, moved_N, 0) == {1}
+    assert ids_of(changed, moved_N, 1) == {3}
+
+
+def test_material_that_is_changed_out_of_recognition_is_new_wherever_it_is() -> None:
+    stream = Stream()
+    for _ in range(3):
+        stream.see(front(4))
+    for _ in range(2 * PROOF_FRAMES):
+        changed = stream.see(front(4), changed_by=2.0 * REACH * (1 + OVERLAP_REACH))
+    assert ids_of(changed, front(4), 1) == {3}
+
+
+def test_without_merging_parts_that_look_alike_are_told_apart_by_their_places() -> None:
+    stream = Stream(APART)
+    quarters_N = np.repeat(np.arange(4, dtype=np.int32), CHIPS // 4)
+    first = stream.see(front(0), communities_N=quarters_N)
+    assert len(first.identities) == 4
+    for _ in range(8):
+        later = stream.see(front(0), communities_N=quarters_N)
+        assert np.array_equal(later.ids_N, first.ids_N)
+
+
 def test_another_grid_is_matched_by_the_prototypes() -> None:
     stream = Stream()
     stream.see(front(4))
@@ -120,6 +174,13 @@ def test_phases_that_are_joined_for_some_frames_keep_their_ids() -> None:
         assert ids_of(identified, front(4), 1) == {2}
         assert (identified.appeared, identified.vanished) == ((), ())
     assert [identity.chips for identity in identified.identities] == [60, 40]
+
+
+def test_two_frames_without_a_material_are_no_loss_and_the_third_is() -> None:
+    assert (ABSENT_FRAMES, PROOF_FRAMES) == (3, 2)  # as docs/adr/0005-identity.md says
+    stream = Stream()
+    stream.see(front(4))
+    assert [stream.see(front(0)).vanished for _ in range(4)] == [(), (), (2,), ()]
 
 
 def test_without_merging_what_is_joined_loses_its_id() -> None:

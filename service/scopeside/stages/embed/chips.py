@@ -23,7 +23,9 @@ class ChipsEmbedder:
 
     The encoder is compiled once, for `(batch, 1, input_px, input_px)`: a new grid only changes
     the number of tiles. Where a GPU's memory does not hold a tile, smaller ones are taken.
-    `prepare` reuses one buffer, so what it returns lasts until it is called again.
+    `prepare` reuses one buffer, of which a smaller grid takes the front: what it returns lasts
+    until it is called again, and a stream that alternates between shapes allocates for the
+    largest once.
     """
 
     def __init__(self, encoder: Encoder, weights: Weights, *, input_px: int, batch: int) -> None:
@@ -62,9 +64,9 @@ class ChipsEmbedder:
         return self._batch
 
     def plan(self, grid: ChipGrid) -> None:
-        """Allocate the buffer for `grid`'s chips and touch it; nothing is compiled."""
+        """Make room for `grid`'s chips and touch it; nothing is compiled."""
         tiles = tiles_of(grid.chips, self._batch).tiles
-        if len(self._tiles_TB1HW) != tiles:
+        if len(self._tiles_TB1HW) < tiles:
             shape = (tiles, self._batch, 1, self._input_px, self._input_px)
             self._tiles_TB1HW = np.zeros(shape, np.float32)
             self._tiles_TB1HW.fill(0.0)
@@ -73,12 +75,13 @@ class ChipsEmbedder:
         """Return the grid's chips as `(T, B, 1, H, W)`, the last tile filled by repetition."""
         self.plan(grid)
         side = self._input_px
-        flat_NHW = self._tiles_TB1HW.reshape(-1, side, side)
+        tiles_TB1HW = self._tiles_TB1HW[: tiles_of(grid.chips, self._batch).tiles]
+        flat_NHW = tiles_TB1HW.reshape(-1, side, side)
         reference.chips(
             image_YX, grid.y0_R, grid.x0_C, grid.chip_px, side, out=flat_NHW[: grid.chips]
         )
         flat_NHW[grid.chips :] = flat_NHW[grid.chips - 1]
-        return self._tiles_TB1HW
+        return tiles_TB1HW
 
     def embed(self, prepared: Array, grid: ChipGrid) -> Float32:
         """Return `(N, 2048)` embeddings in the grid's order."""

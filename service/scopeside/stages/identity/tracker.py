@@ -39,10 +39,16 @@ NOBODY = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Before:
-    """Where the ids were in the last frame."""
+    """Where the ids were in the last frame; those that were only lent say nothing of a place."""
 
     ids_N: Int64
+    lent_N: NDArray[np.bool_]
     grid: ChipGrid
+
+    @property
+    def own_N(self) -> Int64:
+        """The ids that were the chips' own, NOBODY where they were not."""
+        return np.where(self.lent_N, NOBODY, self.ids_N)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +70,9 @@ class IdentityTracker:
     it. An identity that vanished is remembered and returns with its id.
 
     Overlap counts as far as the partition agrees with the last frame's ids: after a jump of the
-    stage or a run of lost frames it does not, and the prototypes decide alone. The answer
-    depends on the sequence of frames only. `unit` is what distances are counted in, the spread when
-    None.
+    stage or a run of lost frames it does not, and the prototypes decide alone. An id that was only
+    worn has no place. The answer depends on the sequence of frames only. `unit` is what distances
+    are counted in, the spread when None.
     """
 
     def __init__(self, *, merge_distance: float, unit: float | None = None) -> None:
@@ -102,12 +108,12 @@ class IdentityTracker:
         id_K = self._recognised(looks, partition, grid)
         self._learn(looks, id_K)
         self._bear(looks, id_K)
-        self._lend(looks, id_K)
+        lent_K = self._lend(looks, id_K)
         ids_N = id_K[partition.labels_N]
         before = self._before
         if before is not None and before.grid == grid and self._merge_distance > 0:
             ids_N = lasting(before.ids_N, ids_N, chips, self._gallery)
-        self._before = _Before(ids_N=ids_N, grid=grid)
+        self._before = _Before(ids_N=ids_N, lent_N=lent_K[partition.labels_N], grid=grid)
         present, counts = np.unique(ids_N, return_counts=True)
         appeared, vanished = self._gallery.attend(frozenset(present.tolist()), frame=self._frame)
         return Identified(
@@ -147,13 +153,16 @@ class IdentityTracker:
         if before is None or before.grid != grid:
             return overlap_KJ
         # Two partitions of one community each agree completely and say nothing.
-        agreement = adjusted_rand(relabelled(before.ids_N), partition.labels_N)
+        own_N = before.own_N
+        agreement = adjusted_rand(relabelled(own_N), partition.labels_N)
         if agreement <= 0 or partition.communities == 1:
             return overlap_KJ
-        place_N = np.searchsorted(ids_J, before.ids_N)
+        # Ids ascend from 1, so NOBODY is the first place.
+        place_N = np.searchsorted(np.append(NOBODY, ids_J), own_N)
         shared_KP = contingency(partition.labels_N, place_N).astype(np.float64)
         chips_KP = shared_KP.sum(axis=1, keepdims=True) + shared_KP.sum(axis=0) - shared_KP
-        overlap_KJ[:, : shared_KP.shape[1]] = agreement * shared_KP / chips_KP
+        shares_KP = np.divide(shared_KP, chips_KP, out=chips_KP, where=chips_KP > 0)
+        overlap_KJ[:, : shares_KP.shape[1] - 1] = agreement * shares_KP[:, 1:]
         return overlap_KJ
 
     def _learn(self, looks: Prototypes, id_K: Int64) -> None:
@@ -197,12 +206,14 @@ class IdentityTracker:
         near_K = distance_KJ[np.arange(len(looks)), nearest_K] <= REACH
         return 1 + np.where(near_K, self._candidates.frames_K[nearest_K], 0)
 
-    def _lend(self, looks: Prototypes, id_K: Int64) -> None:
-        """Let what has no id yet wear that of the nearest identity."""
-        left = np.flatnonzero(id_K == NOBODY)
+    def _lend(self, looks: Prototypes, id_K: Int64) -> NDArray[np.bool_]:
+        """Let what has no id yet wear that of the nearest identity; return which do."""
+        lent_K: NDArray[np.bool_] = id_K == NOBODY
+        left = np.flatnonzero(lent_K)
         if len(left):
             distance_KJ = distances(looks.rows(left), self._gallery.prototypes())
             id_K[left] = self._gallery.ids_J[distance_KJ.argmin(axis=1)]
+        return lent_K
 
 
 def _sharing(

@@ -1,0 +1,225 @@
+"""What a pipeline carries from frame to frame, and what it forgets, with an embedder that is told
+which material every chip shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from planted import embeddings
+from scopeside.assembly import assemble, still_frame
+from scopeside.configuration import load_settings
+from scopeside.errors import DropError, DropReason
+from scopeside.messages import Array, ChipGrid, Float32, Int32, Segmentation
+from scopeside.pipeline import PLANNED_SHAPES
+from scopeside.ports import EmbedderInfo
+from scopeside.stages.resolution import LADDER
+
+SIDE = 15
+SHAPE = (256, 256)
+SETS = ["embed.weights=seeded", "chips.size_px=32", "chips.stride_px=16"]
+MATERIALS = 8
+UNJOINED = "identity.merge_distance=0"
+"""Nothing is joined, so a frame of one material and one of two are best divided differently."""
+
+
+def halves(left: int, right: int) -> Int32:
+    """Material of every chip of a frame of `SHAPE`: one on the left, another, on a little less, on
+    the right."""
+    material_RC = np.full((SIDE, SIDE), left, dtype=np.int32)
+    material_RC[:, SIDE // 2 + 1 :] = right
+    return material_RC.ravel()
+
+
+class ToldEmbedder:
+    """Embeds what it is told, whatever the image shows, and remembers what it was asked to plan."""
+
+    info = EmbedderInfo(
+        name="told", weights_name="none", weights_sha256="", device="cpu", features=512
+    )
+
+    def __init__(self) -> None:
+        self.material_N = halves(0, 1)
+        self.planned: list[tuple[int, int]] = []
+        self.seed = 0
+
+    def plan(self, grid: ChipGrid) -> None:
+        self.planned.append(grid.shape)
+
+    def prepare(self, image_YX: Float32, grid: ChipGrid) -> Array:
+        del grid
+        return image_YX
+
+    def embed(self, prepared: Array, grid: ChipGrid) -> Float32:
+        del prepared
+        # One chip of each material is appended, so that centres are the same in every frame.
+        all_N = np.concatenate([np.resize(self.material_N, grid.chips), np.arange(MATERIALS)])
+        values_ND = embeddings(all_N.astype(np.int32), seed=self.seed, features=512)
+        return values_ND[: grid.chips]
+
+
+class Bench:
+    """A pipeline and its embedder; every frame has the next number and other noise."""
+
+    def __init__(self, *sets: str) -> None:
+        self.embedder = ToldEmbedder()
+        self.pipeline = assemble(load_settings(sets=[*SETS, *sets]), self.embedder)
+        self._number = 0
+
+    def see(
+        self,
+        material_N: Int32 | None = None,
+        *,
+        series: str = "a",
+        image_YX: Array | None = None,
+        seed: int | None = None,
+    ) -> Segmentation:
+        self._number += 1
+        self.embedder.seed = self._number if seed is None else seed
+        if material_N is not None:
+            self.embedder.material_N = material_N
+        image_YX = slope(0, 100) if image_YX is None else image_YX
+        return self.pipeline.segment(still_frame(image_YX, number=self._number, series=series))
+
+
+def slope(low: float, high: float, shape: tuple[int, int] = SHAPE) -> Float32:
+    return np.linspace(low, high, shape[0] * shape[1], dtype=np.float32).reshape(shape)
+
+
+def ids(segmentation: Segmentation) -> list[int]:
+    return [identity.id for identity in segmentation.identified.identities]
+
+
+def survey(segmentation: Segmentation) -> tuple[float, float | None]:
+    return segmentation.graph.resolution, segmentation.graph.stability
+
+
+def window(segmentation: Segmentation) -> tuple[float, float]:
+    return segmentation.image.low, segmentation.image.high
+
+
+@pytest.mark.parametrize(("scope", "expected"), [("series", [1, 2]), ("session", [3, 4])])
+def test_ids_begin_anew_with_a_series_or_live_as_long_as_the_service(
+    scope: str, expected: list[int]
+) -> None:
+    bench = Bench(f"identity.scope={scope}")
+    assert ids(bench.see(halves(0, 1))) == [1, 2]
+    assert ids(bench.see(halves(0, 1))) == [1, 2]
+    assert ids(bench.see(halves(2, 3), series="b")) == expected
+    assert ids(bench.see(halves(2, 3), series="b")) == expected
+
+
+def test_a_material_of_an_earlier_series_has_its_id_again_in_a_session() -> None:
+    bench = Bench("identity.scope=session")
+    bench.see(halves(0, 1))
+    bench.see(halves(2, 3), series="b")
+    again = bench.see(halves(1, 0), series="c")
+    assert ids(again) == [1, 2]
+    assert again.identified.ids_N[0] == 2
+
+
+@pytest.mark.parametrize("scope", ["series", "session"])
+def test_the_first_frame_of_every_series_is_surveyed(scope: str) -> None:
+    alone = Bench(UNJOINED).see(halves(0, 1), seed=9)
+    bench, carried = (Bench(UNJOINED, f"identity.scope={scope}") for _ in range(2))
+    for one in (bench, carried):
+        one.see(halves(0, 0))
+    assert survey(carried.see(halves(0, 1), seed=9)) != survey(alone)
+    assert survey(bench.see(halves(0, 1), series="b", seed=9)) == survey(alone)
+
+
+def test_contrast_is_held_within_a_series_and_found_anew_in_the_next() -> None:
+    bench = Bench("preprocess.contrast=series")
+    first = window(bench.see(image_YX=slope(0, 100)))
+    assert window(bench.see(image_YX=slope(500, 900))) == first
+    assert window(bench.see(image_YX=slope(500, 900), series="b"))[0] > first[1]
+
+
+def test_a_series_that_comes_again_after_another_is_held_to_nothing_old() -> None:
+    bench = Bench("preprocess.contrast=series")
+    first = window(bench.see(image_YX=slope(0, 100)))
+    bench.see(image_YX=np.full(SHAPE, 7.0, np.float32), series="b")
+    assert window(bench.see(image_YX=slope(500, 900)))[0] > first[1]
+
+
+def test_reset_forgets_identities_and_names() -> None:
+    bench = Bench("identity.scope=session")
+    bench.see(halves(0, 1))
+    assert bench.pipeline.tracker.set_name(1, "amorphous")
+    bench.pipeline.reset()
+    again = bench.see(halves(2, 3))
+    assert ids(again) == [1, 2]
+    assert [identity.name for identity in again.identified.identities] == [None, None]
+
+
+def test_reset_forgets_the_resolution() -> None:
+    alone = Bench(UNJOINED).see(halves(0, 1), seed=9)
+    bench = Bench(UNJOINED)
+    bench.see(halves(0, 0))
+    bench.pipeline.reset()
+    assert survey(bench.see(halves(0, 1), seed=9)) == survey(alone)
+
+
+def test_reset_forgets_the_held_contrast() -> None:
+    bench = Bench("preprocess.contrast=series")
+    first = window(bench.see(image_YX=slope(0, 100)))
+    bench.pipeline.reset()
+    assert window(bench.see(image_YX=slope(500, 900)))[0] > first[1]
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, np.nan])
+def test_a_blank_frame_is_one_community_whatever_the_encoder_makes_of_it(value: float) -> None:
+    bench = Bench()
+    blank = bench.see(halves(0, 1), image_YX=np.full(SHAPE, value, np.float32))
+    assert blank.image.flat
+    assert [one.fraction for one in blank.communities] == [1.0]
+    assert (blank.graph.communities, blank.graph.stability) == (1, None)
+    assert ids(Bench().see(halves(0, 1))) == [1, 2]
+
+
+def test_a_blank_frame_teaches_nothing_of_the_resolution() -> None:
+    alone = Bench(UNJOINED).see(halves(0, 1), seed=9)
+    bench = Bench(UNJOINED)
+    blank = bench.see(halves(0, 0), image_YX=np.zeros(SHAPE, np.float32))
+    assert blank.graph.resolution == LADDER[0]
+    assert survey(bench.see(halves(0, 1), seed=9)) == survey(alone)
+
+
+def test_a_shape_is_planned_once_while_it_is_among_the_last_few() -> None:
+    bench = Bench()
+    shapes = [(64, 64 + 16 * number) for number in range(PLANNED_SHAPES)]
+    bench.pipeline.plan(shapes[0])
+    seen = [
+        bench.see(image_YX=slope(0, 1, shape)).replanned
+        for shape in (*shapes, *shapes, (96, 96), shapes[0])
+    ]
+    expected = [False, *[True] * (PLANNED_SHAPES - 1), *[False] * PLANNED_SHAPES, True, True]
+    assert seen == expected
+    assert bench.embedder.planned == [*shapes, (96, 96), shapes[0]]
+    assert bench.pipeline.replans == len(bench.embedder.planned)
+
+
+def test_changed_settings_are_felt_by_the_next_frame_and_named_in_its_result() -> None:
+    bench = Bench()
+    before = bench.see(halves(0, 1))
+    assert before.graph.stability is not None
+    changed = load_settings(sets=[*SETS, "graph.resolution=0.4", "communities.min_chips=200"])
+    bench.pipeline.apply(changed.settings, config_hash="changed")
+    after = bench.see(halves(0, 1))
+    assert survey(after) == (0.4, None)
+    assert after.graph.communities == 1
+    assert before.provenance.config != "changed"
+    assert after.provenance.config == "changed"
+
+
+def test_a_frame_that_cannot_be_used_costs_nothing_that_was_learnt(tmp_path: Path) -> None:
+    np.save(tmp_path / "dark.npy", np.zeros(SHAPE, np.float32))
+    bench = Bench(f"preprocess.dark={tmp_path / 'dark.npy'}")
+    bench.see(halves(0, 1))
+    with pytest.raises(DropError) as dropped:
+        bench.see(image_YX=slope(0, 1, (64, 64)))
+    assert dropped.value.reason is DropReason.BAD_SHAPE
+    again = bench.see(halves(1, 0))
+    assert (again.identified.ids_N[0], again.identified.appeared) == (2, ())
