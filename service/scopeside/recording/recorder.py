@@ -1,8 +1,9 @@
 """The recording process: takes messages from the tap, writes them, says how far it is.
 
-A process of its own, because HDF5 can hold Python's interpreter lock while a slow disk makes it
-wait, and after a failed write (a full disk) it cannot be closed: the process that used it crashes
-at its end (measured, docs/adr/0026). Here that costs the recording and nothing else.
+A process of its own, because after a failed write (a full disk) HDF5 cannot be closed, and the
+process that used it crashes at its end (measured, docs/adr/0026), and because packing, checksums
+and compression would take turns with the service's threads at the interpreter lock. Here both cost
+the recording and nothing else.
 """
 
 from __future__ import annotations
