@@ -30,7 +30,7 @@ def build_model(
 
     Batch norm is folded into the convolutions in float64. The output is float32: `(B, 2048)`
     for the head `pool`, and `(B, 2048, h, w)` for `map`: a transposition at the end of the graph is
-    made as two, the second without any blocking, and takes 5 % of the frame (docs/adr/0025).
+    made as two, the second without any blocking: 3 % of the time on one thread (docs/adr/0025).
     """
     values = values_of(state)
     grey = op.parameter(list(shape_BCHW), np.float32, name="grey")
