@@ -92,7 +92,7 @@ def _backend(settings: Settings, device: str, device_reason: str) -> tuple[Backe
     if device != "cpu":
         return _on_gpu(device)
     if has_openvino:
-        return "openvino", "backend openvino: on CPUs it is more than twice as fast as torch"
+        return "openvino", "backend openvino: the faster one on CPUs"
     return "torch", "backend torch: OpenVINO is not installed (pip install 'scopeside[cpu]')"
 
 
