@@ -86,9 +86,15 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=300s --retries=3 \
 ENTRYPOINT ["scopeside"]
 CMD ["serve"]
 
-# The encoder alone uses a GPU so far, by TensorRT, and this target has never run on a card. It needs
-# NVIDIA's container toolkit on the host and a container that was given a GPU.
+# This target has never run on a card. It needs NVIDIA's container toolkit on the host and a container
+# that was given a GPU.
 FROM runtime AS gpu
+# Triton compiles a launcher for each kernel at its first use, and keeps it in the cache.
+USER 0:0
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+USER 1000:1000
 # What the toolkit lets in: libraries to compute, and nvidia-smi.
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 COPY --from=builder-gpu /opt/scopeside /opt/scopeside

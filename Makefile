@@ -1,13 +1,15 @@
 # Everything here works on a machine with Python 3.11+, git and a C compiler; no GPU needed.
 # PYTHON     the interpreter that makes .venv           (default python3)
 # INPUT      a recorded file for `make demo`             (default: a simulated run)
-# GPU_EXTRA  what `make test-gpu` installs: gpu, or rtx  (default gpu)
+# GPU_EXTRA  what the targets for a GPU install: gpu, or rtx (default gpu)
+# TEST_JOBS  test processes side by side               (default 2)
 # TORCH_PIP  extra pip options for torch, for example    --extra-index-url ADDRESS-OF-CPU-WHEELS
 
 PYTHON    ?= python3
 INPUT     ?=
 GPU_EXTRA ?= gpu
 TORCH_PIP ?=
+TEST_JOBS ?= 2
 VENV      := .venv
 BIN       := $(VENV)/bin
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
@@ -23,7 +25,7 @@ demo: $(VENV)/.engine  ## Set up, then run simulator, service and subscriber (IN
 	@$(BIN)/python -m scopeside demo $(if $(INPUT),"$(INPUT)") --out out/demo
 
 test: $(VENV)/.tests  ## Set up with test tools, then run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(TEST_JOBS) --dist loadfile
 
 test-gpu: $(VENV)/.tests .gpu $(VENV)/.extra-$(GPU_EXTRA)  ## Run every test that needs the NVIDIA GPU of this machine
 	@TRITON_INTERPRET=0 $(BIN)/python -m pytest -m gpu
@@ -38,14 +40,16 @@ fmt: $(VENV)/.tests  ## Format and fix what can be fixed
 	@$(BIN)/ruff format $(SRC)
 	@$(BIN)/ruff check --fix $(SRC)
 
-bench: $(VENV)/.tests  ## Measure on this machine and refresh benchmarks/results (about a quarter of an hour)
+bench: $(VENV)/.tests  ## Measure on this machine and refresh benchmarks/results (under ten minutes on two cores)
 	@$(BIN)/python benchmarks/run.py
 
-bench-gpu: $(VENV)/.tests .gpu  ## Check and time the kernels on this GPU, refresh benchmarks/results
+bench-gpu: $(VENV)/.tests .gpu $(VENV)/.extra-$(GPU_EXTRA)  ## Check and time kernels, engines and frames on this GPU, refresh benchmarks/results
 	@$(BIN)/python benchmarks/gpu_kernels.py
+	@$(BIN)/python benchmarks/gpu_pipeline.py
 	@$(BIN)/python benchmarks/table.py
 
-bench-quality: $(VENV)/.bench  ## Score the label maps against truth and baselines (about twenty minutes; SCOPESIDE_DATA)
+bench-quality: $(VENV)/.bench  ## Score the label maps against truth and baselines (about half an hour; SCOPESIDE_DATA)
+	@$(BIN)/python benchmarks/irradiation.py
 	@$(BIN)/python benchmarks/quality --pictures out/quality
 	@$(BIN)/python benchmarks/table.py
 

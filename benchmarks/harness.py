@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import datetime
-import importlib.metadata
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
@@ -19,11 +16,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from scopeside.bench.environment import busy_share, machine, versions
 from scopeside.cli import BLAS_PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PACKAGES = ("numpy", "scipy", "torch", "openvino", "pyzmq", "msgpack", "scikit-network")
 
 Row = dict[str, Any]
 
@@ -71,7 +68,7 @@ class Report:
             Aim(what=what, sense=sense, limit=limit, unit=unit, measured=significant(measured, 4))
         )
 
-    def write(self) -> None:
+    def write(self, folder: Path = RESULTS) -> None:
         answer = {
             "benchmark": self.name,
             "question": self.question,
@@ -84,8 +81,8 @@ class Report:
             "tables": self.tables,
             "notes": self.notes,
         }
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        path = RESULTS / f"{self.name}.json"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{self.name}.json"
         path.write_text(json.dumps(answer, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         self.say_aims()
 
@@ -116,71 +113,6 @@ def spread(values: Iterable[float], *, digits: int = 4) -> Row:
 
 def significant(value: float, digits: int = 3) -> float:
     return float(f"{value:.{digits}g}")
-
-
-def machine() -> Row:
-    """The processor, its cores and its memory."""
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return {
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(pages / 2**30, 1),
-        "system": f"{platform.system()} {platform.release()}",
-    }
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    named = dict(line.split(":", 1) for line in lines if ":" in line)
-    values = {key.strip(): value.strip() for key, value in named.items()}
-    kind = [values.get(f"{key}") for key in ("model name", "cpu family", "model")]
-    return f"{kind[0]} (family {kind[1]}, model {kind[2]})" if kind[0] else platform.machine()
-
-
-def busy_share() -> float | None:
-    """Share of all cores' time that others used during the last second; None where unknown.
-
-    What was running beside a benchmark explains more of its spread than anything else.
-    """
-
-    def counted() -> tuple[int, int]:
-        ticks = [int(tick) for tick in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-        return sum(ticks), ticks[3] + ticks[4]
-
-    try:
-        total, idle = counted()
-    except OSError:
-        return None
-    time.sleep(1.0)
-    total_after, idle_after = counted()
-    return round(1.0 - (idle_after - idle) / max(1, total_after - total), 2)
-
-
-def versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in (*PACKAGES, "scopeside"):
-        # Kernels are measured where little else is installed.
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    found["commit"] = commit()
-    return found
-
-
-def commit() -> str:
-    """The commit that was measured, marked where the source had changes beyond it."""
-    try:
-        name = _git("rev-parse", "--short=10", "HEAD")
-        return name + ("+changes" if _git("status", "--porcelain", "service", "kernels") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=True, text=True)
-    return done.stdout.strip()
 
 
 def say(text: str) -> None:

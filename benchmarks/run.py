@@ -16,10 +16,11 @@ import sys
 import time
 from pathlib import Path
 
-from harness import RESULTS, busy_share, described
+from harness import RESULTS, described
+from scopeside.bench.environment import busy_share
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("service_overhead", "ingest", "stages", "against_reference", "irradiation")
+NAMES = ("service_load", "service_overhead", "ingest", "stages", "against_reference")
 BOUND_S = 600
 """A benchmark that takes longer than this, several times its usual time, is ended."""
 BUSY = 0.1

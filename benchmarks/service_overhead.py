@@ -1,6 +1,6 @@
 """What the service adds to a frame beside computing it: received to published, less the stages.
 
-    .venv/bin/python benchmarks/service_overhead.py [--frames 400]
+    .venv/bin/python benchmarks/service_overhead.py [--frames 200]
 
 The real service as a process of its own with the null embedder, fed 1 MB frames over loopback
 at a third of the rate that it could hold, so that no frame waits for the one before it.
@@ -223,7 +223,7 @@ def in_ms(seconds: float) -> float:
 
 def main() -> None:
     parser = quick_parser(__doc__)
-    parser.add_argument("--frames", type=int, default=400)
+    parser.add_argument("--frames", type=int, default=200)
     arguments = parser.parse_args()
     report = Report(
         name="service_overhead",

@@ -20,9 +20,13 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
 BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
-ORDER = ("service_overhead", "ingest", "stages", "against_reference", "irradiation", "quality")
-ELSEWHERE = ("quality", "louvain_quality")
-"""Not in the README's table, which is of what `make bench` measures; other pages tell them."""
+SPEED = ("service_load", "service_overhead", "ingest", "stages", "against_reference")
+"""What `make bench` measures, in the order in which it is shown."""
+REPLAY = ("replay",)
+"""What `benchmarks/replay.py` measures by itself, and the README shows."""
+RIGHTNESS = ("irradiation",)
+"""Of what `make bench-quality` measures, what the README shows; docs/quality.md tells the rest."""
+ORDER = (*SPEED, *REPLAY, *RIGHTNESS, "quality")
 """What comes first; other results follow by name."""
 
 HEAD = """\
@@ -71,10 +75,23 @@ def page(results: Mapping[str, Result]) -> str:
 
 def speed(results: Mapping[str, Result]) -> str:
     """What stands between the README's markers."""
-    results = {name: result for name, result in results.items() if name not in ELSEWHERE}
+    parts = [
+        measured_by(target, {name: results[name] for name in names if name in results})
+        for target, names in (
+            ("make bench", SPEED),
+            ("python benchmarks/replay.py", REPLAY),
+            ("make bench-quality", RIGHTNESS),
+        )
+    ]
+    shown = "\n".join(part for part in parts if part)
+    return shown or "Not measured yet: `make bench` measures it on your machine.\n"
+
+
+def measured_by(target: str, results: Mapping[str, Result]) -> str:
+    """Where and when `target` measured the aims of `results`, and their table; none of none."""
     measured = [result for result in results.values() if "aims" in result]
     if not measured:
-        return "Not measured yet: `make bench` measures it on your machine.\n"
+        return ""
     machines = {
         f"{m['processor']}, {m['cores']} cores, {m['memory_gib']:g} GiB"
         for m in (result["machine"] for result in measured)
@@ -82,7 +99,7 @@ def speed(results: Mapping[str, Result]) -> str:
     dates = sorted(result["date"][:10] for result in measured)
     when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     return (
-        f"Measured by `make bench` on {'; '.join(sorted(machines))}, no GPU, {when}. All tables,"
+        f"Measured by `{target}` on {'; '.join(sorted(machines))}, no GPU, {when}. All tables,"
         " versions and spreads are in [docs/benchmarks.md](docs/benchmarks.md).\n\n"
         + aims_table(results)
     )

@@ -90,7 +90,12 @@ def packed(message):
     return msgpack.packb(message, use_bin_type=True)
 
 
-def heartbeat(state="ready", *, uptime_s=12.0):
+def drop(reason="bad_dtype", message="Element type 'uint16' is unknown.", **changes):
+    described = {"reason": reason, "message": message, "series": "run-1", "frame": 7, "count": 1}
+    return {"v": 1, "kind": "drop", "t_ns": 1} | described | changes
+
+
+def heartbeat(state="ready", *, uptime_s=12.0, totals=None):
     return {
         "v": 1,
         "kind": "heartbeat",
@@ -99,5 +104,5 @@ def heartbeat(state="ready", *, uptime_s=12.0):
         "uptime_s": uptime_s,
         "queue": 0,
         "rate_hz": 2.0,
-        "totals": accounting(3),
+        "totals": accounting(3) if totals is None else totals,
     }

@@ -284,6 +284,14 @@ def wait_until(process, endpoints: Endpoints, log: Path, state: str) -> None:
                 time.sleep(0.02)
 
 
+def wait_for_text(log: Path, text: str) -> None:
+    """Wait until a process has written this into its log."""
+    until_s = time.monotonic() + READY_S
+    while text not in log.read_text():
+        assert time.monotonic() < until_s, log.read_text()
+        time.sleep(0.05)
+
+
 @contextmanager
 def plain_requester(endpoint: str):
     """A REQ client written from the contract page alone."""

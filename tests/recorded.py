@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +60,14 @@ def plain(message: RecordedMessage) -> tuple:
     """A message with its parts as bytes, for comparison."""
     parts = tuple(bytes(part) for part in message.parts)
     return parts, message.monotonic_ns, message.wall_ns, message.dropped_before
+
+
+@contextmanager
+def file_size_limit(size: int):
+    """Processes started within may write no file beyond this size: a full disk, for each."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

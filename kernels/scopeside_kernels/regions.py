@@ -44,11 +44,18 @@ class RegionTensors:
 
 
 def region_tensors(
-    communities: int, *, device: torch.device | str, float_image: bool
+    communities: int,
+    *,
+    device: torch.device | str,
+    float_image: bool,
+    programs: int | None = None,
 ) -> RegionTensors:
-    """Make room for that many communities of frames of floats, or of integers."""
+    """Make room for that many communities of frames of floats, or of integers.
+
+    A frame is divided among `programs`, those of the committed launch configuration when None.
+    """
     device = torch.device(device)
-    programs = launch_config("regions", device).blocks["PROGRAMS"]
+    programs = programs or launch_config("regions", device).blocks["PROGRAMS"]
 
     def empty(*shape: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
         return torch.empty(shape, dtype=dtype, device=device)

@@ -2,53 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from scopeside import __version__
 from scopeside.configuration import Configuration
-from scopeside.errors import ConfigError, InputFileError
+from scopeside.device.placement import Placement, bound_memory, place
+from scopeside.errors import BackendError, ConfigError, InputFileError
 from scopeside.io import open_frames
 from scopeside.messages import Array, Channel, Frame, Provenance
 from scopeside.pipeline import Pipeline
-from scopeside.ports import Embedder
+from scopeside.ports import Embedder, Segmenter
 from scopeside.settings import Settings
-from scopeside.stages.communities import LouvainClusterer
-from scopeside.stages.embed import build_embedder
+from scopeside.stages.communities import LouvainClusterer, ParallelClusterer
+from scopeside.stages.embed import build_embedder, choose
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.labelmap import LabelMapper
 from scopeside.stages.preprocess import Preprocess
 from scopeside.stages.resolution import CommunityFinder
 from scopeside.testing.specimen import IrradiatedFilm
 
+if TYPE_CHECKING:
+    from scopeside.stages.embed.chips import ChipsEmbedder
 
-def assemble(configuration: Configuration, embedder: Embedder | None = None) -> Pipeline:
-    """Build every stage of the pipeline.
+_HERE = Placement(on_card=False, reason="the embedder was given, and all else is on the CPU")
 
-    Loads weights and compiles the encoder unless an `embedder` is given. Raises the fatal
-    errors of its parts: WeightsError, BackendError, ConfigError for reference files.
+
+def assemble(configuration: Configuration, embedder: Embedder | None = None) -> Segmenter:
+    """Build every stage of the pipeline, on a GPU where the settings put them there.
+
+    Loads weights and compiles the encoder unless an `embedder` is given, beside which all else is
+    on the CPU. Raises the fatal errors of its parts: WeightsError, BackendError, ConfigError for
+    reference files.
     """
     settings = configuration.settings
+    placement = _HERE
+    if embedder is None:
+        choice = choose(settings)
+        placement = place(settings, choice)
+        bound_memory(settings, choice)
+    if settings.communities.engine == "cugraph" and not placement.on_card:
+        raise BackendError(
+            f"communities.engine = cugraph finds communities on a GPU, but {placement.reason};"
+            " set communities.engine = auto."
+        )
     embedder = embedder or build_embedder(settings)
-    clusterer = LouvainClusterer()
     info = embedder.info
+    provenance = Provenance(
+        version=__version__,
+        config=configuration.hash,
+        weights_name=info.weights_name,
+        weights_sha256=info.weights_sha256,
+        embedder=info.name,
+        clusterer="",
+        device=info.device,
+    )
+    dark_YX = _reference_frame(settings.preprocess.dark, "preprocess.dark")
+    flat_YX = _reference_frame(settings.preprocess.flat, "preprocess.flat")
+    if placement.on_card:
+        from scopeside.device.assemble import assemble_on_card
+
+        return assemble_on_card(
+            settings,
+            # That of `embed.mode = chips`, or the stages would not be placed there.
+            embedder=cast("ChipsEmbedder", embedder),
+            provenance=provenance,
+            dark_YX=dark_YX,
+            flat_YX=flat_YX,
+        )
+    return _on_cpu(settings, embedder, provenance, dark_YX=dark_YX, flat_YX=flat_YX)
+
+
+def _on_cpu(
+    settings: Settings,
+    embedder: Embedder,
+    provenance: Provenance,
+    *,
+    dark_YX: Array | None,
+    flat_YX: Array | None,
+) -> Pipeline:
+    """Put the CPU's stages around an embedder, which may compute elsewhere."""
+    parallel = settings.communities.engine == "kernel"
+    clusterer = ParallelClusterer() if parallel else LouvainClusterer()
     return Pipeline(
         settings,
-        provenance=Provenance(
-            version=__version__,
-            config=configuration.hash,
-            weights_name=info.weights_name,
-            weights_sha256=info.weights_sha256,
-            embedder=info.name,
-            clusterer=clusterer.name,
-            device=info.device,
-        ),
-        preprocess=Preprocess(
-            settings.preprocess,
-            dark_YX=_reference_frame(settings.preprocess.dark, "preprocess.dark"),
-            flat_YX=_reference_frame(settings.preprocess.flat, "preprocess.flat"),
-        ),
+        provenance=replace(provenance, clusterer=clusterer.name),
+        preprocess=Preprocess(settings.preprocess, dark_YX=dark_YX, flat_YX=flat_YX),
         embedder=embedder,
         finder=CommunityFinder(clusterer, settings),
         tracker=IdentityTracker(
@@ -58,15 +100,19 @@ def assemble(configuration: Configuration, embedder: Embedder | None = None) -> 
     )
 
 
-def warm_up(pipeline: Pipeline, settings: Settings) -> None:
-    """Compute simulated frames of the expected shape, so that the first real one finds
+def warm_up(pipeline: Segmenter, settings: Settings) -> None:
+    """Compute simulated frames of the expected shape and pixels, so that the first real one finds
     everything compiled, loaded and allocated; nothing of them is remembered."""
     shape = settings.service.frame_shape
+    pixels = np.dtype(f"<{settings.service.frame_dtype}")
     pipeline.plan(shape)
     film = IrradiatedFilm(shape=(max(8, shape[0]), max(8, shape[1])))
     for number in range(2):
         counts_YX = film.expose(film.dose_full_e_per_m2 / 2, number=number).counts_YX
-        pipeline.segment(still_frame(counts_YX[: shape[0], : shape[1]], number=number))
+        if pixels.kind != "f":
+            counts_YX = np.minimum(counts_YX, np.iinfo(pixels).max)
+        image_YX = counts_YX[: shape[0], : shape[1]].astype(pixels)
+        pipeline.segment(still_frame(image_YX, number=number))
     pipeline.reset()
 
 

@@ -1,4 +1,4 @@
-"""The files of `ipc://` endpoints: whether one is served already, and their end.
+"""Endpoints that are to be bound: whether another program has one already, and what to say then.
 
 ZeroMQ binds a file socket by deleting whatever file is there: a second program that binds the
 endpoint of a running one would take it away, and neither would be told. And it leaves the file
@@ -7,9 +7,30 @@ behind when it closes the socket.
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
+
+import zmq
+
+
+def in_use(endpoint: str) -> bool:
+    """Return whether another program holds this `tcp://` or `ipc://` endpoint; no trace is left."""
+    return ipc_in_use(endpoint) or _tcp_in_use(endpoint)
+
+
+def unusable(what: str, error: zmq.ZMQError, *, attach: Literal["bind", "connect"]) -> str:
+    """Return the sentence for an endpoint, named by `what`, that ZeroMQ refused, with its fix."""
+    # Not `error.strerror`: pyzmq puts the address into it, which `what` has already.
+    reason = zmq.strerror(error.errno or 0)
+    fix = (
+        "stop the program that holds it, or choose another endpoint"
+        if error.errno == zmq.EADDRINUSE
+        else "choose another, as tcp://HOST:PORT or ipc://FILE"
+    )
+    return f"{what} cannot be {'bound' if attach == 'bind' else 'connected'} ({reason}): {fix}."
 
 
 def ipc_in_use(endpoint: str) -> bool:
@@ -38,6 +59,30 @@ def remove_ipc(endpoint: str) -> None:
     if path is not None:
         with suppress(OSError):
             path.unlink()
+
+
+def _tcp_in_use(endpoint: str) -> bool:
+    """Bind the port without listening: no sender that waits for it can take us for the service.
+
+    To be accepted by a ZeroMQ socket of the wrong kind would stop such a sender for good.
+    """
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    if not endpoint.startswith("tcp://") or not port.isdecimal() or int(port) > 65535:
+        return False
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    address = {"*": "0.0.0.0", "localhost": "127.0.0.1"}.get(host, host.strip("[]"))
+    try:
+        socket.inet_pton(family, address)
+    except OSError:
+        return False  # a name: of a host or a network card, which ZeroMQ knows how to look up
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As ZeroMQ does: connections of a program that has ended do not hold its port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, int(port)))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE  # anything else is for ZeroMQ to say
+    return False
 
 
 def _file(endpoint: str) -> Path | None:

@@ -10,7 +10,8 @@
     │   ├── BackendError           an embedding backend is absent or fails its parity check
     │   │   └── DeviceMemoryError  a GPU's memory does not hold a tile; a smaller one may fit
     │   ├── MissingExtraError      a command needs packages that are not installed
-    │   └── ServiceError           the service (or a peer process) did not do what it must
+    │   ├── ServiceError           the service (or a peer process) did not do what it must
+    │   └── DeviceLostError        the GPU takes no more work from this process: start it anew
     ├── EngineRefusedError         a library does not load a kept engine, which is built anew
     ├── DropError                  one message is dropped and counted under `reason`
     └── RequestError               one control request is refused; the reply carries `code`
@@ -87,6 +88,12 @@ class MissingExtraError(FatalError):
 
 class ServiceError(FatalError):
     exit_code = 9
+
+
+class DeviceLostError(FatalError):
+    """Nothing in this process can use the GPU again. A supervisor that restarts it mends that."""
+
+    exit_code = 10
 
 
 class EngineRefusedError(ScopesideError):

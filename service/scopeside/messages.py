@@ -65,19 +65,28 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
-    """A frame after correction and contrast: float32 in [0, 1], finite everywhere.
+class Contrast:
+    """What a frame's pixels were found to be.
 
     `low` and `high` are the raw values mapped to 0 and 1. `flat` says that the frame held no
-    contrast at all (constant, saturated or without a finite pixel); `values_YX` is then zero.
+    contrast at all (constant, saturated or without a finite pixel).
     """
 
-    values_YX: Float32
     low: float
     high: float
     flat: bool
     nonfinite_px: int
     saturated_fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image(Contrast):
+    """A frame after correction and contrast: float32 in [0, 1], finite everywhere.
+
+    Zero where the frame was `flat`.
+    """
+
+    values_YX: Float32
 
 
 @dataclass(frozen=True)
@@ -263,7 +272,7 @@ class Segmentation:
     """The whole result for one frame; `stages_s` keeps the order in which the stages ran."""
 
     frame: Frame
-    image: Image
+    image: Contrast
     grid: ChipGrid
     identified: Identified
     label_map: LabelMap

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scopeside.messages import Array, Float32, Graph, Int32, Int64
+from scopeside.ports import AnyGraph
 
 
 def relabelled(labels_N: Array) -> Int32:
@@ -38,13 +39,15 @@ def edge_weights(graph: Graph) -> NDArray[np.float64]:
     return graph.weights_E.astype(np.float64)
 
 
-def modularity(graph: Graph, labels_N: Array, resolution: float) -> float:
+def modularity(graph: AnyGraph, labels_N: Array, resolution: float) -> float:
     """Newman's modularity, its null model scaled by `resolution`; 0 for a graph without edges.
 
     Q = sum over communities of (inner weight / 2m) - resolution * (degree / 2m)^2, every
     undirected edge counted in both directions (Newman, Phys. Rev. E 69, 066133 (2004); the
     factor after Reichardt and Bornholdt, Phys. Rev. E 74, 016110 (2006)).
     """
+    if not isinstance(graph, Graph):
+        return graph.modularity(labels_N, resolution)
     if graph.edges == 0:
         return 0.0
     weights_E = edge_weights(graph)

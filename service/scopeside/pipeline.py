@@ -10,9 +10,12 @@ held contrast and chosen resolution carry over from frame to frame, so the order
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from scopeside.clock import StageClock
+from scopeside.looks import HostLooks
 from scopeside.messages import ChipGrid, Frame, GraphSummary, Provenance, Segmentation
 from scopeside.ports import Embedder
 from scopeside.settings import Settings
@@ -29,7 +32,12 @@ PLANNED_SHAPES = 4
 
 
 class Pipeline:
-    """Everything between a received frame and its segmentation."""
+    """Everything between a received frame and its segmentation, on the CPU.
+
+    A GPU may run the embedder. `scopeside.device` has the same way with all stages there.
+    """
+
+    lanes = 1
 
     def __init__(
         self,
@@ -71,6 +79,7 @@ class Pipeline:
             prepared = self.embedder.prepare(image.values_YX, grid)
         with clock("embed"):
             embeddings_ND = self.embedder.embed(prepared, grid)
+            looks = HostLooks(embeddings_ND)
         with clock("graph"):
             graph, unit_ND = build_graph(embeddings_ND, settings.graph)
         with clock("communities"):
@@ -78,15 +87,15 @@ class Pipeline:
             partition = (
                 undivided(graph, resolution=self.finder.resolution)
                 if image.flat
-                else self.finder.find(graph, embeddings_ND)
+                else self.finder.find(graph, looks)
             )
             partition = merge_small(
                 graph, partition, unit_ND, min_chips=settings.communities.min_chips
             )
         with clock("identity"):
-            identified = self.tracker.identify(partition, embeddings_ND, grid)
+            identified = self.tracker.identify(partition, looks, grid)
         with clock("labelmap"):
-            mixture = mixture_of(identified.ids_N, embeddings_ND, grid)
+            mixture = mixture_of(identified.ids_N, looks, grid)
             label_map = self._mapper.paint(identified, mixture, grid)
         with clock("regions"):
             communities = self._mapper.communities(label_map, identified, frame)
@@ -109,6 +118,21 @@ class Pipeline:
             stages_s=clock.stages_s,
             replanned=replanned,
         )
+
+    def begin(self, frame: Frame) -> Frame:
+        """Nothing is begun early here: there is one processor for all of it."""
+        return frame
+
+    def finish(self, begun: Frame) -> Segmentation:
+        """Segment one frame."""
+        return self.segment(begun)
+
+    def recover(self) -> None:
+        """A frame that failed left nothing behind."""
+
+    def figures(self) -> Mapping[str, Any]:
+        """Nothing: the processor is no device."""
+        return {}
 
     def plan(self, shape: tuple[int, int]) -> None:
         """Prepare for frames of `shape`: the only moment at which anything may be compiled."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scopeside.looks import Looks, looks_of
 from scopeside.messages import Array, Float32, Int64
 from scopeside.partitions import community_count
 
@@ -48,23 +49,15 @@ class Prototypes:
 
 
 def prototypes_of(
-    embeddings_ND: Float32, labels_N: Array, *, unit: float | None = None
+    embeddings: Float32 | Looks, labels_N: Array, *, unit: float | None = None
 ) -> Prototypes:
     """Describe the communities of one frame; labels count from 0."""
-    from scipy import sparse
-
+    looks = looks_of(embeddings)
     communities = community_count(labels_N)
-    norms_N = np.sqrt(np.einsum("nd,nd->n", embeddings_ND, embeddings_ND))
-    inverse_N = np.divide(1.0, norms_N, out=np.zeros_like(norms_N), where=norms_N > 0)
     chips_K = np.bincount(labels_N, minlength=communities).astype(np.float64)
-    weights_N = (inverse_N / chips_K[labels_N]).astype(np.float32)
-    chips = np.arange(len(labels_N))
-    averaging = sparse.csr_matrix(
-        (weights_N, (labels_N, chips)), shape=(communities, len(labels_N))
-    )
-    means_KD = np.asarray(averaging @ embeddings_ND, dtype=np.float32)
+    means_KD = looks.means(labels_N)
     # Unit vectors: mean squared length (one, but for zero rows) less the squared mean.
-    length_K = np.bincount(labels_N, weights=norms_N > 0, minlength=communities) / chips_K
+    length_K = np.bincount(labels_N, weights=looks.alive_N, minlength=communities) / chips_K
     spread_K = length_K - np.einsum("kd,kd->k", means_KD, means_KD, dtype=np.float64)
     variance_K = np.maximum(spread_K, 0.0) * chips_K / np.maximum(chips_K - 1.0, 1.0)
     variance_K[chips_K == 1] = _usual_variance(variance_K, chips_K, means_KD)

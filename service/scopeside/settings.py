@@ -145,9 +145,9 @@ class EmbedSettings(Section):
     weights_sha256: Sha256 | None = None
     """SHA-256 that the weights must have; others are refused."""
     batch: Annotated[int, Field(ge=1, le=4096)] | None = None
-    """Most chips in one encoder call: those of a frame are cut into equal tiles. When absent, 25
-    on a CPU, which divides the 225 chips of a 512 x 512 frame, and 1024 on a GPU, where a tile that
-    does not fit its memory is halved while warming up."""
+    """Most chips in one encoder call: those of a frame are cut into equal tiles. When absent, at
+    most 25 on a CPU, so many that the tiles which run at a time are done soonest, and 1024 on a
+    GPU, where a tile that does not fit its memory is halved while warming up."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads of the encoder; 0 takes every core."""
 
@@ -171,6 +171,10 @@ class GraphSettings(Section):
 
 
 class CommunitySettings(Section):
+    engine: Literal["auto", "cugraph", "kernel", "cpu"] = "auto"
+    """What finds communities: `kernel` is our own parallel Louvain (on a CPU its definition, slow),
+    `cugraph` NVIDIA's (answers may differ from run to run), `cpu` scikit-network. `auto` takes
+    `cpu` with the stages on a CPU, and on a GPU what a committed table says for so many chips."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 42
     """Seed of Louvain and of the resampling behind `auto` (42 after PNNL's public code)."""
     min_chips: Annotated[int, Field(ge=1)] = Field(default=3, json_schema_extra=LIVE)
@@ -222,8 +226,22 @@ class ServiceSettings(Section):
     """Longest time that stopping waits for frames already received."""
     frame_shape: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (512, 512)
     """Frame shape `(ny, nx)` to warm up for; another shape re-plans once when it arrives."""
+    frame_dtype: Literal["u1", "u2", "u4", "i2", "i4", "f2", "f4", "f8"] = "u2"
+    """Pixels to warm up for; on a GPU, others re-plan once when they arrive."""
     cache: Path | None = None
     """Folder for compiled models and fetched weights; the user's cache folder when absent."""
+
+
+class RecordSettings(Section):
+    file: Path | None = None
+    """Recording of every message that the service receives, an HDF5 file; none when absent. A file
+    that exists is never replaced."""
+    compression: Literal["none", "zstd"] = "none"
+    """Of what is stored; the messages are the same either way."""
+    split_bytes: Annotated[int, Field(ge=0)] = 0
+    """Begin a new file where one would grow larger; 0 never does."""
+    queue_bytes: Annotated[int, Field(ge=2**20)] = 256 * 2**20
+    """Memory for messages that wait for the disk; what does not fit is counted, not recorded."""
 
 
 class LogSettings(Section):
@@ -263,7 +281,12 @@ class Settings(Section):
     """The whole configuration of one service."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
-    """Where the encoder runs."""
+    """Where frames are computed; `auto` takes the first NVIDIA GPU that torch finds."""
+    device_memory: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Largest share of a GPU's memory that torch may take, for programs beside this one."""
+    on_device: Literal["all", "encoder"] = "all"
+    """What a GPU does: all stages but identities, or the encoder alone. CLAHE, hot pixels, the
+    threshold graph and `shared` have no kernels: with one of them it is the encoder."""
     ingest: IngestSettings = IngestSettings()
     limits: LimitSettings = LimitSettings()
     preprocess: PreprocessSettings = PreprocessSettings()
@@ -276,6 +299,7 @@ class Settings(Section):
     control: ControlSettings = ControlSettings()
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
+    record: RecordSettings = RecordSettings()
     log: LogSettings = LogSettings()
     bench: BenchSettings = BenchSettings()
 

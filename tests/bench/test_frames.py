@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import recorded
 from scopeside.bench import frames
 from scopeside.bench.frames import fitted, load_for
 from scopeside.configuration import load_settings
@@ -28,6 +29,13 @@ def test_a_given_recording_keeps_its_shape(tmp_path):
     found = load("bench.frames=3", *STREAM[:1], given=tmp_path / "own.npy")
     assert (found.name, found.kind, found.shape) == ("own", "recorded", (24, 32))
     assert (len(found.images), found.dtype) == (3, "<u2")
+
+
+def test_a_recording_is_one_more_input(tmp_path):
+    recorded.write(tmp_path / "film.h5", recorded.series_messages(frames=5))
+    found = load("bench.frames=3", given=tmp_path / "film.h5")
+    assert found.shape == (24, 32)
+    assert all(np.array_equal(found.images[n], recorded.image(n)) for n in range(3))
 
 
 def test_a_stream_of_the_test_data_is_brought_to_the_shape(data):

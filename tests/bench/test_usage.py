@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import time
 
 from scopeside.bench.usage import Meter, Nvml
@@ -46,3 +48,12 @@ def test_a_meter_looks_by_itself_until_it_is_closed():
     (card,) = meter.since_last().gpus
     assert card.memory_bytes == 1000
     assert 0.0 < card.busy < 1.0
+
+
+def test_what_others_take_is_told_however_humble_they_are():
+    """Programs that were made nice are in a counter of their own."""
+    meter = Meter(os.getpid(), gpus=Nvml())
+    work = "import os, time\nos.nice(5)\nwhile time.process_time() < 0.4: pass"
+    subprocess.run([sys.executable, "-c", work], check=True)
+    used = meter.since_last()
+    assert used.other_cores > 0.0

@@ -11,14 +11,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def load_table():
-    spec = importlib.util.spec_from_file_location("bench_table", ROOT / "benchmarks" / "table.py")
+def load_script(name):
+    path = ROOT / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-table = load_table()
+table = load_script("table")
 
 AIM = {
     "what": "label map, 1024 x 1024",
@@ -79,7 +80,7 @@ def test_page_holds_question_aims_tables_and_notes():
 
 def test_an_aim_that_is_missed_stands_out():
     missed = REPORT | {"aims": [AIM | {"measured": 9.0, "met": False}]}
-    assert "| 9 ms | at most 8 ms | **no** |" in table.speed({"one": missed})
+    assert "| 9 ms | at most 8 ms | **no** |" in table.speed({"stages": missed})
 
 
 def test_rows_that_differ_in_their_keys_share_one_table():
@@ -103,11 +104,11 @@ def test_a_unit_stands_apart_from_its_quantity(key, shown):
 
 def test_only_what_lies_between_the_markers_changes():
     before = f"above\n{table.BEGIN}\nold | table\n{table.END}\nbelow\n"
-    after = table.with_speed(before, {"one": REPORT})
+    after = table.with_speed(before, {"stages": REPORT})
     assert after.startswith(f"above\n{table.BEGIN}\nMeasured by `make bench` on A, 2 cores, 8 GiB")
     assert after.endswith(f"{table.END}\nbelow\n")
     assert "old | table" not in after
-    assert table.with_speed(after, {"one": REPORT}) == after
+    assert table.with_speed(after, {"stages": REPORT}) == after
 
 
 def test_a_readme_without_markers_is_refused():
@@ -127,10 +128,25 @@ def test_results_of_another_shape_show_their_lists_of_rows(tmp_path):
     assert "### Timing\n\n| candidate | wall, ms |\n|---|---|\n| x | 3 |" in page
 
 
-def test_the_readme_leaves_out_what_make_bench_does_not_measure() -> None:
-    shown = table.speed({"one": REPORT, "quality": {**REPORT, "aims": [{**AIM, "what": "beauty"}]}})
-    assert "beauty" not in shown.lower()
-    assert (
-        "beauty"
-        in table.aims_table({"quality": {**REPORT, "aims": [{**AIM, "what": "beauty"}]}}).lower()
-    )
+def named(what: str) -> dict:
+    return REPORT | {"aims": [AIM | {"what": what}]}
+
+
+def test_the_readme_says_which_command_measures_what() -> None:
+    shown = table.speed({"stages": named("haste"), "irradiation": named("truth")})
+    fast, right = shown.split("Measured by `make bench-quality`")
+    assert fast.startswith("Measured by `make bench` on A")
+    assert "Haste" in fast
+    assert "Truth" not in fast
+    assert "Truth" in right
+
+
+def test_the_readme_leaves_out_what_other_pages_tell() -> None:
+    results = {"stages": REPORT, "quality": named("beauty")}
+    assert "Beauty" not in table.speed(results)
+    assert "Beauty" in table.page(results)
+
+
+def test_what_make_bench_runs_is_what_the_readme_says_it_measures(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    assert load_script("run").NAMES == table.SPEED

@@ -27,6 +27,7 @@ def card(monkeypatch):
             sys.modules["scopeside.stages.embed.choose"], "choose", lambda settings: choice
         )
         monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: capability)
+        monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "a card of the test")
         monkeypatch.setattr("scopeside.stages.embed.tensorrt_flavour.installed", lambda: found)
 
     return pretend
@@ -67,7 +68,7 @@ def test_a_flavour_that_does_not_serve_the_card_is_named(settings, card):
 def test_torch_that_was_asked_for_is_not_called_a_lack(settings, card):
     card("torch")
     embed = settings.embed.model_copy(update={"backend": "torch"})
-    assert set(found_for(settings.model_copy(update={"embed": embed}))) == {"driver"}
+    assert set(found_for(settings.model_copy(update={"embed": embed}))) == {"driver", "louvain"}
 
 
 def test_with_tensorrt_it_tells_of_its_engines_and_how_to_build_them_beforehand(settings, card):
@@ -105,3 +106,19 @@ def test_the_driver_is_named_or_what_is_lost_without_it(
     card("torch")
     monkeypatch.setattr("scopeside.stages.embed.driver.driver_version", lambda: version)
     assert words in found_for(settings)["driver"].value
+
+
+@pytest.mark.parametrize("missing", [(), ("cupy", "rmm")])
+def test_it_says_whether_the_choice_of_louvain_was_measured_here(
+    settings, card, monkeypatch, missing
+):
+    card("torch")
+    monkeypatch.setattr("scopeside.device.engines.packages.missing_packages", lambda: missing)
+    finding = found_for(settings)["louvain"]
+    assert "not measured on this card" in finding.value
+    assert ("cuGraph lacks cupy, rmm" in finding.value) == bool(missing)
+
+
+def test_of_louvain_nothing_is_said_where_only_the_encoder_is_on_the_card(settings, card):
+    card("torch")
+    assert "louvain" not in found_for(settings.model_copy(update={"on_device": "encoder"}))

@@ -35,7 +35,8 @@ def test_a_system_without_cpuinfo_is_described_by_what_is_known(tmp_path):
 def test_the_encoder_comes_with_its_reasons():
     pytest.importorskip("torch", reason="needs the engine")
     settings = load_settings(sets=["embed.backend=torch", "device=cpu"]).settings
-    encoder, *reasons = machine.choice(settings)
+    encoder, *reasons, stages = machine.choice(settings)
+    assert (stages.name, stages.value) == ("stages", "stages on the CPU, like the encoder")
     assert encoder.ok
     assert encoder.value.startswith("torch, ")
     assert "embed.backend = torch was asked for" in [reason.value for reason in reasons]

@@ -229,7 +229,7 @@ def test_a_push_without_a_receiver_gives_up_in_time(tmp_path, attach):
         send_timeout_s=0.05,
         linger_s=0.0,
     ) as publisher:
-        with pytest.raises(ServiceError, match="Nobody took"):
+        with pytest.raises(ServiceError, match=r"Nobody took .* ingest\.socket = pull"):
             publisher.start("s")
         assert publisher.series is None
 
@@ -249,6 +249,54 @@ def test_what_the_contract_forbids_is_refused_before_it_is_sent():
         assert publisher.frames_sent == 0
 
 
+@pytest.mark.parametrize(
+    ("image", "metadata", "words"),
+    [
+        ([[1, 2], [3]], {}, "'image' is no array"),
+        ([[1, 2], [3, 4]], {}, "'<i8'"),
+        ({"haadf": object()}, {}, "'|O'"),
+        ({5: IMAGE}, {}, "channels.0.name"),
+        (IMAGE, {"user": {1: 2}}, "string"),
+        (IMAGE, {"user": {"when": {1, 2}}}, "packed"),
+        (IMAGE, {"pixel_size_m": 1e-10}, "pixel_size_m"),
+        (IMAGE, {"stage": 5}, "stage"),
+        (IMAGE, {"dose_e_per_m2": "much"}, "dose_e_per_m2"),
+        (IMAGE, {"number": 2**63}, "frame"),
+    ],
+)
+def test_whatever_is_wrong_with_a_frame_is_one_sentence(image, metadata, words):
+    with FramePublisher("inproc://frames", linger_s=0.0) as publisher:
+        publisher.start("s")
+        with pytest.raises(ConfigError, match=r"frame cannot be sent|no array") as refusal:
+            publisher.frame(image, **metadata)
+        assert words in str(refusal.value)
+        assert "\n" not in str(refusal.value)
+        assert publisher.frames_sent == 0
+
+
+def test_values_of_numpy_go_into_headers_as_they_come(receivers):
+    with FramePublisher("inproc://frames", socket="push", context=receivers.context) as publisher:
+        socket = receivers.connected(zmq.PULL, "inproc://frames")
+        publisher.start("s", pixel_size_m=np.array([1e-10, 2e-10]), user=np.arange(3))
+        publisher.frame(IMAGE, number=np.uint8(255), user=np.float32(0.5))
+        publisher.frame(IMAGE, dose_e_per_m2=np.float32(3))
+        start, *frames = [received(socket) for _ in range(3)]
+    assert (start.pixel_size_m, start.user) == ((1e-10, 2e-10), [0, 1, 2])
+    assert [frame.number for frame in frames] == [255, 256]
+    assert (frames[0].user, frames[1].dose_e_per_m2) == (0.5, 3.0)
+
+
+def test_an_end_that_cannot_be_sent_leaves_the_series_open(receivers):
+    with FramePublisher("inproc://frames", socket="push", context=receivers.context) as publisher:
+        socket = receivers.connected(zmq.PULL, "inproc://frames")
+        publisher.start("s")
+        with pytest.raises(ConfigError, match="end of a series cannot be sent"):
+            publisher.end(user={1: 2})
+        assert publisher.series == "s"
+        publisher.end()
+        assert [type(received(socket)) for _ in range(2)] == [StartMessage, EndMessage]
+
+
 @pytest.mark.parametrize("attach", ["bind", "connect"])
 def test_an_endpoint_that_cannot_be_used_is_one_sentence(attach):
     with pytest.raises(EndpointError) as refusal:
@@ -260,9 +308,10 @@ def test_an_endpoint_that_cannot_be_used_is_one_sentence(attach):
 def test_two_publishers_cannot_bind_one_port():
     with (
         FramePublisher("tcp://127.0.0.1:*") as publisher,
-        pytest.raises(EndpointError, match="bound"),
+        pytest.raises(EndpointError, match="stop the program that holds it") as refusal,
     ):
         FramePublisher(publisher.address)
+    assert str(refusal.value).count("tcp://") == 1
 
 
 def test_closing_twice_is_harmless():

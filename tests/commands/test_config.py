@@ -43,3 +43,10 @@ def test_checking_says_valid_or_fails(capsys, tmp_path):
     file.write_text("[graph]\nneighbours = 0\n")
     with pytest.raises(ConfigError, match=r"graph\.neighbours = 0"):
         run("--check", "--config", str(file))
+
+
+def test_a_file_that_is_absent_is_not_valid(capsys, tmp_path):
+    absent = f"preprocess.dark={tmp_path}/dark.npy"
+    with pytest.raises(ConfigError, match=r"preprocess\.dark"):
+        run("--check", "--set", absent)
+    assert run("--set", absent) == 0

@@ -9,6 +9,7 @@ import pytest
 from live import ANSWER_S, READY_S, SMALL, ipc_endpoints, serve_words
 from scopeside import cli
 from scopeside.client.control import ControlClient
+from scopeside.errors import DeviceLostError
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def log():
         (["chips.size_px=32", "chips.stride_px=64"], 2, ["chips"]),
         (["publish.results=nonsense"], 2, ["publish.results"]),
         (["publish.results=ipc:///proc/none/r"], 3, ["publish.results = ipc:///proc/none/r"]),
-        (["ingest.endpoint=tcp://*:5"], 3, ["ingest.endpoint tcp://*:5"]),
+        (["ingest.endpoint=tcp://*:5"], 3, ["ingest.endpoint = tcp://*:5"]),
         (["control.endpoint=tcp://nowhere:1"], 3, ["control.endpoint = tcp://nowhere:1"]),
         (["ingest.endpoint=tcp://127.0.0.1"], 2, ["ingest.endpoint = "]),
         (["preprocess.flat={folder}/absent.npy"], 2, ["preprocess.flat", "absent.npy"]),
@@ -70,3 +71,18 @@ def test_it_serves_until_it_is_told_to_stop_and_leaves_signals_as_they_were(tmp_
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
     events = [line.split("event=")[1].split()[0] for line in capsys.readouterr().err.splitlines()]
     assert events == ["warming", "ready", "stopped"]
+
+
+def test_a_lost_gpu_ends_the_process_at_once_with_its_own_exit_code(tmp_path, capsys, monkeypatch):
+    def lost(service, compute):
+        raise DeviceLostError("cuda:0 takes no more work from this process.")
+
+    def leave(code):
+        raise SystemExit(code)
+
+    monkeypatch.setattr("scopeside.runtime.service.Service._serve", lost)
+    monkeypatch.setattr("os._exit", leave)
+    with pytest.raises(SystemExit) as left:
+        cli.main(serve_words(ipc_endpoints(tmp_path), SMALL))
+    assert left.value.code == 10
+    assert "scopeside: cuda:0 takes no more work" in capsys.readouterr().err

@@ -143,11 +143,13 @@ def test_progress_is_for_people_and_quiet_is_quiet(endpoint, capsys):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("socket", ["pub", "push"])
-def test_nobody_listening_is_an_error_with_the_fix(endpoint, capsys, socket):
+@pytest.mark.parametrize(("socket", "needed"), [("pub", "sub"), ("push", "pull")])
+def test_nobody_listening_is_an_error_with_the_fix(endpoint, capsys, socket, needed):
     code = cli.main(["simulate", *SMALL, "--wait", "0.2", "--socket", socket, "--to", endpoint])
     assert code == 9
-    assert "scopeside serve" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "`scopeside serve` with this as ingest.endpoint" in said
+    assert f"ingest.socket = {needed} and ingest.attach = connect" in said
 
 
 @pytest.mark.parametrize("attach", ["bind", "connect"])

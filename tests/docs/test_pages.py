@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -152,3 +153,16 @@ def test_every_dependency_has_its_reason_in_a_decision():
     text = "\n".join(read(f"docs/adr/{name}") for name in decisions())
 
     assert {name for name in names if not re.search(rf"\b{re.escape(name)}\b", text)} == set()
+
+
+def test_the_agreement_of_the_two_modes_is_told_as_it_was_measured():
+    page = re.sub(r"\s+", " ", read("docs/adr/0007-chips-and-shared.md"))
+    results = json.loads((ROOT / "benchmarks/results/irradiation.json").read_text())
+    (rows,) = [
+        table["rows"] for table in results["tables"] if "neighbour_overlap" in table["rows"][0]
+    ]
+    cosines = [row["centred_cosine"] for row in rows]
+    shares = [100 * row["neighbour_overlap"] for row in rows]
+    assert f"is {min(cosines):.2f} to {max(cosines):.2f} on average" in page
+    assert f"{min(shares):.0f} to {max(shares):.0f} % of the 15 nearest neighbours" in page
+    assert {row["chips"] for row in rows} == {675}

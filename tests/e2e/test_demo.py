@@ -45,7 +45,8 @@ def test_a_simulated_run_is_segmented_scored_and_reported(tmp_path):
     assert {"embed", "labelmap"} <= set(report["latency"]["stages"])
     for name in ("contact_sheet.png", "front.png", "communities.png", "latency.png"):
         assert np.asarray(Image.open(out / name)).std() > 0, name
-    assert (out / "serve.log").exists()
+    served = (out / "serve.log").read_text()
+    assert [f"event={event} " in served for event in ("warming", "ready", "stopped")] == [True] * 3
     assert "8 frames" in (out / "source.log").read_text()
 
 

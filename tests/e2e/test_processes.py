@@ -5,6 +5,7 @@ import signal
 import time
 from collections import Counter
 
+import msgpack
 import numpy as np
 import psutil
 import pytest
@@ -24,6 +25,7 @@ from live import (
     status_of,
     tcp_endpoints,
     two_phases,
+    wait_for_text,
     wait_until,
 )
 from scopeside.client.publisher import FramePublisher
@@ -61,6 +63,30 @@ def log(tmp_path):
 def simulate_words(endpoints, *words, series, frames, socket="push"):
     given = ["--to", endpoints.frames, "--socket", socket, "--series", series]
     return ["simulate", *given, "--frames", str(frames), "--shape", "64x48", *words, "--quiet"]
+
+
+def test_a_sender_whose_every_frame_is_dropped_is_told_of_by_watch_and_in_the_log(
+    ipc, log, tmp_path
+):
+    header = {"v": 1, "series": "mine", "t_ns": 1}
+    header["channels"] = [{"name": "i", "shape": [8, 8], "dtype": "uint16", "codec": "none"}]
+    watched = tmp_path / "watch.log"
+    at = ("--results", ipc.results, "--events", ipc.events)
+    with (
+        serving(ipc, sets=LOSSLESS, log=log),
+        started("watch", "--plain", *at, log=watched),
+        FramePublisher(ipc.frames, socket="push") as sender,
+    ):
+        for number in range(5):
+            packed = msgpack.packb(header | {"frame": number})
+            sender.send([b"scopeside.frame", packed, bytes(128)])
+        wait_for_text(watched, "no new result | since the service began: dropped 5 bad_dtype")
+        assert "| service ready" in watched.read_text()
+        wait_for_text(log, 'event="dropped as bad_dtype"')
+    (line,) = [text for text in log.read_text().splitlines() if "dropped as" in text]
+    assert " so_far=1 " in line
+    assert "channels.0.dtype" in line
+    assert " series=mine frame=0" in line
 
 
 def test_a_faulty_run_comes_back_in_order_and_every_fault_is_in_the_books(endpoints, log, tmp_path):
@@ -382,7 +408,7 @@ def test_three_thousand_frames_leave_memory_as_it_was(ipc, log):
     ("sets", "code", "words"),
     [
         (["publish.results={held}"], 3, "publish.results = {held} cannot be bound"),
-        (["ingest.attach=bind", "ingest.endpoint={held}"], 3, "ingest.endpoint {held} cannot be"),
+        (["ingest.attach=bind", "ingest.endpoint={held}"], 3, "ingest.endpoint = {held} cannot be"),
         (["ingest.polciy=latest"], 2, "ingest.policy"),
         (["embed.backend=torch", "embed.weights={folder}/broken.pth"], 6, "broken.pth"),
         (

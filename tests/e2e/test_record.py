@@ -9,9 +9,19 @@ import threading
 import time
 from contextlib import contextmanager
 
+import psutil
 import pytest
 
-from live import finished
+from live import (
+    SMALL,
+    balances,
+    finished,
+    ipc_endpoints,
+    listening,
+    serving,
+    status_of,
+    two_phases,
+)
 from recorded import image, plain, series_messages
 from scopeside.client.publisher import FramePublisher
 from scopeside.recording.reader import Recording
@@ -155,3 +165,34 @@ def test_a_recording_process_outlives_nobody(tmp_path):
                     break
             assert time.monotonic() < until_s
             time.sleep(0.05)
+
+
+def test_a_service_outlives_its_recording_process(tmp_path):
+    endpoints = ipc_endpoints(tmp_path)
+    sets = [*SMALL, "ingest.socket=pull", f"record.file={tmp_path}/run.h5"]
+    log = tmp_path / "log"
+    with (
+        serving(endpoints, sets=sets, log=log) as process,
+        listening(endpoints) as listener,
+        FramePublisher(endpoints.frames, socket="push") as publisher,
+    ):
+        (recorder,) = psutil.Process(process.pid).children()
+        publisher.start("before")
+        publisher.frame(two_phases())
+        wait_for_messages(tmp_path / "run.h5", 2)
+        recorder.kill()
+        until_s = time.monotonic() + SOON_S
+        while not (error := status_of(endpoints)["recording"]["error"]):
+            assert time.monotonic() < until_s
+            time.sleep(0.02)
+        assert "exit code -9" in error
+        publisher.start("after")
+        publisher.frame(two_phases())
+        publisher.end()
+        listener.wait_for_event("series", event="ended", series="after")
+        status = status_of(endpoints)
+        assert balances(status["totals"])
+        assert status["totals"]["segmented"] == 2
+        assert status["recording"]["dropped"] > 0
+    assert process.returncode == 0
+    assert "ended, because its process did" in log.read_text()

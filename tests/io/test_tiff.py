@@ -1,6 +1,7 @@
 """TIFF in the shapes that writers give it."""
 
 import importlib.util
+import logging
 
 import numpy as np
 import pytest
@@ -73,6 +74,21 @@ def test_calibration_comes_with_the_file(tmp_path):
     )
     y_m, x_m = open_frames(path).pixel_size_m
     assert (y_m, x_m) == pytest.approx((0.25e-9, 0.5e-9), rel=1e-3)
+
+
+@pytest.mark.parametrize("eager_bytes", [0, 10**9])
+def test_a_stack_cut_short_is_one_sentence_and_nothing_beside_it(
+    tmp_path, monkeypatch, caplog, eager_bytes
+):
+    path = tmp_path / "cut.tif"
+    tifffile.imwrite(path, STACK, compression="zlib", metadata=None)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setattr(tiff, "_EAGER_BYTES", eager_bytes)
+    with pytest.raises(InputFileError, match=r"cut\.tif"):
+        list(open_frames(path).frames())
+    assert [record.getMessage() for record in caplog.records] == []
+    assert logging.getLogger("tifffile").level == logging.NOTSET
 
 
 def test_complex_tiffs_are_refused(tmp_path):

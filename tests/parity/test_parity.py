@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from parity.reference_loop import adjacency, communities, same_partition, settled
+from parity.reference_loop import same_partition, settled
 from planted import embeddings, labels
+from scopeside.bench.reference_loop import adjacency, communities
 from scopeside.configuration import load_settings
 from scopeside.io import open_frames
 from scopeside.messages import ChipGrid, Graph

@@ -1,16 +1,14 @@
 """The tap never waits: what the disk cannot take is dropped, counted and noted in the file."""
 
 import os
-import resource
 import signal
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import zmq
 
-from recorded import plain, series_messages, write
+from recorded import file_size_limit, plain, series_messages, write
 from scopeside.errors import MissingExtraError, OutputError
 from scopeside.recording.reader import Recording
 from scopeside.recording.tap import RecordSpec, Tap
@@ -27,17 +25,6 @@ def wait_until(condition) -> None:
     while not condition():
         assert time.monotonic() < until_s
         time.sleep(0.01)
-
-
-@contextmanager
-def file_size_limit(size: int):
-    """The recording process, started within, may write no file beyond this size."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from scopeside.assembly import still_frame
 from scopeside.channels import Channel
-from scopeside.errors import DropError, DropReason
+from scopeside.errors import DeviceLostError, DropError, DropReason
 from scopeside.runtime import compute
 from scopeside.runtime.compute import Compute
 from scopeside.settings import Settings
@@ -28,13 +28,27 @@ class Pipeline:
     replanned: tuple = ()
     spend: Callable[[], None] = lambda: None
     log: list = field(default_factory=list)
+    recovered: int = 0
     gate: threading.Event = field(default_factory=threading.Event)
     entered: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self):
         self.gate.set()
 
-    def segment(self, frame):
+    lanes: int = 1
+    begun: list = field(default_factory=list)
+    cannot_begin: tuple = ()
+
+    def begin(self, frame):
+        if frame.number in self.cannot_begin:
+            raise RuntimeError(f"{frame.number} cannot begin")
+        self.begun.append(frame.number)
+        return frame
+
+    def recover(self):
+        self.recovered += 1
+
+    def finish(self, frame):
         self.log.append(frame.number)
         self.entered.set()
         assert self.gate.wait(SOON_S)
@@ -277,3 +291,97 @@ def test_a_frame_already_handed_on_is_not_given_up():
     bench.frames.close()
     bench.end()
     assert bench.segmented == [0]
+
+
+def test_as_many_frames_are_begun_as_there_are_lanes_and_they_end_in_order():
+    pipeline = Pipeline(lanes=2)
+    bench = Bench(pipeline)
+    bench.feed(0, 1, 2)
+    pipeline.gate.clear()
+    bench.thread.start()
+    assert pipeline.entered.wait(SOON_S)
+    # The first is being finished while the second is begun, and the third still waits.
+    assert pipeline.begun == [0, 1]
+    assert bench.frames.statistics().waiting == 1
+    pipeline.gate.set()
+    bench.frames.close()
+    bench.end()
+    assert bench.segmented == [0, 1, 2]
+
+
+def test_a_frame_without_a_successor_is_finished_at_once():
+    bench = Bench(Pipeline(lanes=2))
+    bench.feed(0)
+    bench.thread.start()
+    until_s = time.monotonic() + SOON_S
+    while not bench.segmented and time.monotonic() < until_s:
+        time.sleep(0.01)
+    assert bench.segmented == [0]
+    bench.frames.close()
+    bench.end()
+
+
+def test_what_is_begun_is_finished_before_a_change():
+    pipeline = Pipeline(lanes=2)
+    bench = Bench(pipeline)
+    bench.feed(0, 1)
+    pipeline.gate.clear()
+    bench.thread.start()
+    assert pipeline.entered.wait(SOON_S)
+    bench.compute.reset()
+    bench.feed(2)
+    pipeline.gate.set()
+    bench.frames.close()
+    bench.end()
+    assert pipeline.log == [0, 1, "reset", 2]
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_one_of_two_frames_fails_and_the_other_is_segmented_after_a_recovery(begins):
+    faults = {1: RuntimeError("CUDA error")} if begins else {}
+    pipeline = Pipeline(lanes=2, faults=faults, cannot_begin=() if begins else (1,))
+    bench = Bench(pipeline)
+    bench.feed(0, 1, 2)
+    bench.run()
+    assert bench.segmented == [0, 2]
+    assert [(number, reason) for number, reason, _ in bench.dropped] == [(1, "compute")]
+    assert pipeline.recovered == 1
+
+
+def test_what_cannot_be_recovered_ends_the_thread_with_the_frame_counted():
+    class Lost(Pipeline):
+        def recover(self):
+            raise DeviceLostError("gone")
+
+    bench = Bench(Lost(lanes=2, faults={0: RuntimeError("CUDA error")}))
+    bench.feed(0, 1)
+    with pytest.raises(DeviceLostError):
+        bench.run()
+    assert [number for number, _, _ in bench.dropped] == [0]
+    assert [frame.number for frame in bench.compute.give_up()] == [1]
+
+
+def test_all_frames_begun_can_be_given_up():
+    pipeline = Pipeline(lanes=2)
+    bench = Bench(pipeline)
+    bench.feed(0, 1, 2)
+    pipeline.gate.clear()
+    bench.thread.start()
+    assert pipeline.entered.wait(SOON_S)
+    bench.frames.close()
+    assert [frame.number for frame in bench.compute.give_up()] == [0, 1, 2]
+    pipeline.gate.set()
+    bench.end()
+    assert (bench.segmented, bench.dropped) == ([], [])
+
+
+def test_after_a_recovery_what_was_begun_is_finished_before_the_next_frame_begins():
+    pipeline = Pipeline(lanes=2, faults={0: RuntimeError("CUDA error")})
+    finished_by_then = []
+    begin = pipeline.begin
+    pipeline.begin = lambda frame: finished_by_then.append(list(pipeline.log)) or begin(frame)
+    bench = Bench(pipeline)
+    bench.feed(0, 1, 2)
+    bench.run()
+    assert bench.segmented == [1, 2]
+    assert finished_by_then == [[], [], [0, 1]]

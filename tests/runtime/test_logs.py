@@ -24,6 +24,14 @@ def test_a_line_is_key_value_and_quotes_what_needs_it(log, capsys):
     assert line.endswith('level=info event=ready frames=tcp://a:1 why="a \\"b\\" c" rate=2.5')
 
 
+def test_a_stranger_cannot_steer_the_terminal_or_forge_a_line(log, capsys):
+    configure_logging(LogSettings())
+    log.warning("dropped", extra={"series": "a\x1b[2J", "why": "b\rlevel=info"})
+    line = capsys.readouterr().err.rstrip("\n")
+    assert line.isprintable()
+    assert line.endswith(r'series="a\u001b[2J" why="b\rlevel=info"')
+
+
 def test_json_lines_parse_and_carry_the_traceback(log, capsys):
     configure_logging(LogSettings(format="json"))
     try:

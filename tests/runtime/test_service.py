@@ -13,7 +13,7 @@ import zmq
 
 from live import ANSWER_S, SMALL, ipc_endpoints, plain_requester, running, two_phases
 from scopeside.configuration import load_settings
-from scopeside.errors import EndpointError, ServiceError
+from scopeside.errors import DeviceLostError, EndpointError, ServiceError
 from scopeside.runtime import service as service_module
 from scopeside.runtime.service import Service
 from scopeside.stages import intake
@@ -423,6 +423,24 @@ def test_a_thread_that_dies_takes_the_service_with_it(endpoints):
     assert "a thread failed: SystemExit" in str(error)
 
 
+def test_a_lost_device_ends_the_service_with_its_own_error_and_the_frame_counted(
+    endpoints, monkeypatch
+):
+    def lost(_pipeline):
+        raise DeviceLostError("cuda:0 takes no more work from this process.")
+
+    monkeypatch.setattr("scopeside.pipeline.Pipeline.recover", lost)
+    # Two frames warm up.
+    embedder = FaultyEmbedder(NullEmbedder(), fail_on=[2])
+    with running(endpoints, sets=LOSSLESS, embedder=embedder) as service:
+        push(service, [two_phases()])
+        totals = wait_for_event(service, "heartbeat", state="stopped")["totals"]
+    (error,) = service.errors
+    assert isinstance(error, DeviceLostError)
+    assert totals["dropped"] == {"compute": 1}
+    assert totals["in_flight"] == 0
+
+
 def test_a_publishing_thread_that_dies_holds_up_neither_the_end_nor_the_books(
     endpoints, monkeypatch
 ):
@@ -440,16 +458,15 @@ def test_a_publishing_thread_that_dies_holds_up_neither_the_end_nor_the_books(
 
 
 @pytest.mark.parametrize("taken", ["tcp://127.0.0.1:*", "ipc://{folder}/taken"])
-def test_a_frame_endpoint_in_use_is_told_once_the_service_is_warm(tmp_path, taken):
+def test_a_frame_endpoint_in_use_is_told_before_the_service_warms_up(tmp_path, taken):
     context = zmq.Context()
     holder = context.socket(zmq.PULL)
     holder.bind(taken.format(folder=tmp_path))
     address = holder.last_endpoint.rstrip(b"\0").decode()
     sets = [*SMALL, *ipc_endpoints(tmp_path).sets(), "ingest.attach=bind"]
     try:
-        service = Service(load_settings(sets=[*sets, f"ingest.endpoint={address}"]))
-        with pytest.raises(EndpointError, match=r"ingest\.endpoint .* cannot be bound"):
-            service.run()
+        with pytest.raises(EndpointError, match=r"ingest\.endpoint = .* cannot be bound"):
+            Service(load_settings(sets=[*sets, f"ingest.endpoint={address}"]))
     finally:
         holder.close()
         context.term()

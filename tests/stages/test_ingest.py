@@ -18,10 +18,12 @@ from scopeside.channels import Channel
 from scopeside.errors import EndpointError
 from scopeside.messages import Channel as Detector
 from scopeside.messages import Frame
+from scopeside.ports import MessageTap
 from scopeside.settings import IngestSettings, LimitSettings
 from scopeside.stages.books import Books
 from scopeside.stages.ingest import Ingest, is_local
 from scopeside.stages.intake import Intake
+from scopeside.testing.fakes import ListTap
 from scopeside.wire.native import encode_end, encode_frame
 
 WAIT_S = 20.0
@@ -54,7 +56,9 @@ class Rig:
         self._threads: list[Thread] = []
         self._senders: list[Socket] = []  # kept open until the test is over
 
-    def ingest(self, limits: LimitSettings | None = None, **settings: Any) -> Ingest:
+    def ingest(
+        self, limits: LimitSettings | None = None, tap: MessageTap | None = None, **settings: Any
+    ) -> Ingest:
         given = IngestSettings(**settings)
         self.frames: Channel[Frame] = Channel(
             name="frames", policy=given.effective_policy, capacity=given.queue_frames
@@ -67,7 +71,7 @@ class Rig:
             emit=self.events.append,
             same_host=is_local(given.endpoint),
         )
-        return Ingest(given, limits, context=self.context, intake=self.intake)
+        return Ingest(given, limits, context=self.context, intake=self.intake, tap=tap)
 
     def run(self, ingest: Ingest) -> None:
         thread = Thread(target=ingest.run, args=(self._stop,))
@@ -144,6 +148,26 @@ def test_frames_arrive_over_sub_that_connects(rig: Rig) -> None:
     assert not got.image_YX.flags.writeable
     before_ns = got.received_ns
     assert abs(time.time_ns() - before_ns) < 60e9
+
+
+def test_a_tap_is_offered_every_message_as_it_came_and_costs_no_frame(rig: Rig, ipc: str) -> None:
+    tap = ListTap(room=3)
+    rig.run(rig.ingest(endpoint=ipc, socket="pull", attach="bind", tap=tap))
+    push = rig.sender(zmq.PUSH)
+    push.connect(ipc)
+    sent = [frame(0), [b"garbage", b"", b"\x00"], frame(1), frame(2), frame(3)]
+    taken = []
+    for message in sent:
+        push.send_multipart(message)
+        if message[0] != b"garbage":
+            taken.append(rig.take())
+    assert [one.number for one in taken] == [0, 1, 2, 3]
+    assert [parts for parts, _, _ in tap.messages] == [
+        tuple(bytes(part) for part in message) for message in sent[:3]
+    ]
+    assert tap.messages[0][1:] == (taken[0].received_ns, taken[0].received_s)
+    assert tap.dropped == 2
+    eventually(lambda: tap.looks > 2)
 
 
 def test_wrong_topics_are_seen_and_counted(rig: Rig, ipc: str) -> None:
@@ -336,9 +360,10 @@ def test_end_of_a_series_is_told_without_another_message(rig: Rig, ipc: str) -> 
 def test_endpoint_in_use_is_one_clear_sentence(rig: Rig) -> None:
     holder = rig.sender(zmq.PUSH)
     port = holder.bind_to_random_port("tcp://127.0.0.1")
-    with pytest.raises(EndpointError, match=f"ingest.endpoint tcp://127.0.0.1:{port}") as caught:
+    with pytest.raises(EndpointError, match=f"ingest.endpoint = tcp://127.0.0.1:{port} ") as caught:
         rig.ingest(endpoint=f"tcp://127.0.0.1:{port}", socket="pull", attach="bind")
-    assert "another program" in str(caught.value)
+    assert "stop the program that holds it" in str(caught.value)
+    assert str(caught.value).count(str(port)) == 1
 
 
 def test_endpoint_that_makes_no_sense_is_one_clear_sentence(rig: Rig) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from contract_messages import accounting, community, heartbeat, packed, result
+from contract_messages import accounting, community, drop, heartbeat, packed, result
 from scopeside.client.result import Result
 from scopeside.view.monitor import RATE_WINDOW_S, TREND_FRAMES, Monitor
 
@@ -72,3 +72,60 @@ def test_the_last_error_is_kept():
     monitor.event({"kind": "error", "code": "x", "message": "the disk is full"}, now_s=0.0)
     monitor.event({"kind": "novel"}, now_s=0.0)
     assert monitor.snapshot(now_s=0.0).last_error == "the disk is full"
+
+
+def test_heartbeats_tell_the_books_where_no_result_does():
+    monitor = Monitor()
+    monitor.event(heartbeat(totals=accounting(0, dropped={"bad_dtype": 20})), now_s=0.0)
+    snapshot = monitor.snapshot(now_s=0.0)
+    assert snapshot.accounting is None
+    assert snapshot.service_books.dropped == {"bad_dtype": 20}
+
+
+@pytest.mark.parametrize("totals", [None, 3, {}, {"received": 1, "dropped": []}])
+def test_a_heartbeat_without_books_still_says_that_the_service_lives(totals):
+    monitor = Monitor()
+    monitor.event(heartbeat(totals=accounting(1, missing=2)), now_s=0.0)
+    monitor.event(heartbeat("paused") | {"totals": totals}, now_s=1.0)
+    snapshot = monitor.snapshot(now_s=1.0)
+    assert snapshot.state == "paused"
+    assert snapshot.service_books.missing == 2
+
+
+def test_drops_are_resultless_where_no_result_came_since_the_heartbeat_before():
+    def beat(stale):
+        monitor.event(heartbeat(totals=accounting(1, dropped={"stale": stale})), now_s=0.0)
+        return monitor.snapshot(now_s=0.0).resultless_drops
+
+    monitor = Monitor()
+    assert beat(0) == 0
+    assert beat(2) == 1
+    assert beat(2) == 1
+    monitor.result(received(0), now_s=0.0)
+    assert beat(3) == 1
+    assert beat(4) == 2
+    assert beat(0) == 2  # the service was started anew
+    assert beat(1) == 3
+
+
+def test_the_last_drop_is_told_with_whose_it_was():
+    monitor = Monitor()
+    assert monitor.snapshot(now_s=0.0).last_drop is None
+    monitor.event(drop("deadline", "It was late."), now_s=0.0)
+    assert (
+        monitor.snapshot(now_s=0.0).last_drop == "deadline, series 'run-1', frame 7: It was late."
+    )
+    monitor.event(drop("bad_topic", "Topic b'x'.", series=None, frame=None), now_s=0.0)
+    assert monitor.snapshot(now_s=0.0).last_drop == "bad_topic: Topic b'x'."
+
+
+def test_a_replaced_frame_does_not_hide_a_drop_that_needs_a_fix():
+    monitor = Monitor()
+    for reason, shown in (
+        ("overload", "overload"),
+        ("bad_dtype", "bad_dtype"),
+        ("overload", "bad_dtype"),
+        ("stale", "stale"),
+    ):
+        monitor.event(drop(reason), now_s=0.0)
+        assert monitor.snapshot(now_s=0.0).last_drop.startswith(shown)

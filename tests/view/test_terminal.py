@@ -1,10 +1,10 @@
 from rich.console import Console
 
-from contract_messages import accounting, community, heartbeat, packed, result
+from contract_messages import accounting, community, drop, heartbeat, packed, result
 from scopeside.client.result import Result
 from scopeside.view.display import display
 from scopeside.view.monitor import Monitor
-from scopeside.view.terminal import line, panel
+from scopeside.view.terminal import drop_line, drops_in_words, line, panel
 
 
 def watched(*, books=None, frames=1):
@@ -73,3 +73,53 @@ def test_lines_can_be_thinned_out(capsys):
         for frames in range(1, 5):
             show(watched(frames=frames), "")
     assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def refused(dropped=20):
+    """A service that dropped every frame there was."""
+    monitor = Monitor()
+    for count in range(dropped + 1):
+        totals = accounting(0, dropped={"bad_dtype": count} if count else {})
+        monitor.event(heartbeat("ready", totals=totals), now_s=0.0)
+        monitor.event(drop(), now_s=0.0)
+    return monitor.snapshot(now_s=0.0)
+
+
+def test_drops_are_told_where_no_frame_became_a_result():
+    for text in (drop_line(refused()), text_of(refused())):
+        assert "dropped 20 bad_dtype" in text
+        assert "last drop: bad_dtype, series 'run-1', frame 7: Element type 'uint16'" in text
+        assert "nothing dropped" not in text
+
+
+def test_nothing_is_claimed_of_books_that_nobody_heard():
+    text = text_of(Monitor().snapshot(now_s=0.0))
+    assert "nothing dropped" not in text
+    assert "no books yet" in text
+
+
+def test_the_whole_service_is_told_of_where_it_counts_more_than_the_series():
+    monitor = Monitor()
+    books = accounting(1, dropped={"stale": 1}, missing=2)
+    monitor.result(Result.from_bytes(packed(result(0, accounting=books))), now_s=0.0)
+    monitor.event(heartbeat(totals=books), now_s=0.0)
+    assert drops_in_words(monitor.snapshot(now_s=0.0)) == "dropped 1 stale; 2 missing"
+    more = accounting(1, dropped={"stale": 1, "deadline": 4}, missing=2)
+    monitor.event(heartbeat(totals=more), now_s=0.0)
+    assert drops_in_words(monitor.snapshot(now_s=0.0)) == (
+        "dropped 1 stale; 2 missing; "
+        "since the service began: dropped 4 deadline, 1 stale; 2 missing"
+    )
+
+
+def test_where_there_is_no_terminal_drops_without_results_are_lines_too(capsys):
+    with display("watching", plain=True) as show:
+        for dropped in (0, 2, 2, 3):
+            show(refused(dropped), "")
+        show(watched(), "")
+    lines = capsys.readouterr().out.splitlines()
+    assert [text.split(" | ")[:2] for text in lines[:2]] == [
+        ["no new result", "since the service began: dropped 2 bad_dtype"],
+        ["no new result", "since the service began: dropped 3 bad_dtype"],
+    ]
+    assert [text.split(" | ")[0] for text in lines[2:]] == ["frame 0"]

@@ -106,6 +106,52 @@ def test_start_and_end_come_back_as_they_were() -> None:
     assert end == EndMessage(series="s", t_ns=2, frames=40, user={"a": 1})
 
 
+def test_numbers_of_numpy_in_a_header_arrive_as_numbers() -> None:
+    message = decoded(
+        encode_frame(
+            series="s",
+            number=np.int64(3),
+            t_ns=np.int64(2**62),
+            channels=[Channel(name="a", values=np.zeros((2, 3), "<u2"))],
+            pixel_size_m=np.array([1e-10, 2e-10]),
+            stage={"x_m": np.float32(0.5)},
+            pixel_to_stage=np.eye(3)[:2],
+            dose_e_per_m2=10**22,
+            clock_offset_ns=np.float64(2.5),
+            user={"gain": np.float32(0.25), "shape": np.arange(2)},
+        )
+    )
+    assert (message.number, message.t_ns, message.dose_e_per_m2) == (3, 2**62, 1e22)
+    assert message.pixel_size_m == (1e-10, 2e-10)
+    assert message.pixel_to_stage == ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    assert (message.stage, message.clock_offset_ns) == ({"x_m": 0.5}, 2)
+    assert message.user == {"gain": 0.25, "shape": [0, 1]}
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_user_alone_may_hold_what_is_no_number(number: float) -> None:
+    message = decode_message(encode_start(series="s", t_ns=1, user=[number]), LIMITS)
+    assert repr(message.user) == repr([number])
+    with pytest.raises(DropError, match="finite"):
+        encode_start(series="s", t_ns=1, pixel_size_m=(number, 1.0))
+
+
+CIRCLE: list[Any] = []
+CIRCLE.append(CIRCLE)
+
+
+@pytest.mark.parametrize(
+    "user",
+    [{1: 2}, {1, 2}, 2**64, "\udc80", 1j, np.datetime64("2024-01-01"), np.longdouble(1), CIRCLE],
+    ids=repr,
+)
+def test_user_that_msgpack_cannot_say_is_refused_as_a_bad_header(user: Any) -> None:
+    with pytest.raises(DropError) as refusal:
+        encode_start(series="s", t_ns=1, user=user)
+    assert refusal.value.reason is DropReason.BAD_HEADER
+    assert len(str(refusal.value)) < 200
+
+
 def test_plain_payload_is_a_read_only_view_of_the_message() -> None:
     parts = [bytearray(part) for part in frame()]
     message = decoded([memoryview(part) for part in parts])

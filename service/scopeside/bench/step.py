@@ -15,8 +15,9 @@ from scopeside.settings import BenchSettings
 
 DELIVERY_S = 2.0
 """Longest wait for results that are published, after the last one that came."""
-GIVE_UP_TARGETS = 3.0
-"""A step is lost, and ended, when the oldest frame has waited for so many targets."""
+GIVE_UP_TARGETS, GIVE_UP_LEAST_S = 3.0, 1.0
+"""A step is lost, and ended, when the oldest frame has waited for so many targets, and a second at
+least: what is shorter may be a single stall, of which p99 takes one in a hundred."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,8 @@ def offer(target: Target, rate_hz: float, settings: BenchSettings) -> Step:
         # that, a service that drops what it has no time for would look ever further behind.
         next_due_s = begun_s + (target.listener.newest(first - 1) + 1 - first) / rate_hz
         behind_s = time.monotonic() - next_due_s
-        return target.has_ended() or behind_s > GIVE_UP_TARGETS * settings.target_s
+        limit_s = max(GIVE_UP_LEAST_S, GIVE_UP_TARGETS * settings.target_s)
+        return target.has_ended() or behind_s > limit_s
 
     offset_ns = target.sender.wall_minus_monotonic_ns()
     sent = target.sender.offer(first=first, count=count, rate_hz=rate_hz, give_up=hopeless)

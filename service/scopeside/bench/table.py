@@ -13,6 +13,8 @@ def tables(report: Mapping[str, Any]) -> Iterator[Table]:
     """Yield a heading and rows of text, the first of which names the columns."""
     yield "Measured", list(_facts(report))
     yield "Rates, run by run", list(_sweep(report["repeats"]))
+    if "against" in report:
+        yield "Beside the published method's loop, a frame", list(_against(report["against"]))
     steady = report["summary"]["steady"]
     if steady is None:
         return
@@ -109,6 +111,16 @@ def _usage(report: Mapping[str, Any]) -> Iterator[Row]:
             card["name"],
             f"busy {card['busy']:.0%}, {card['memory_bytes'] / 2**20:.0f} MiB (all programs)",
         )
+
+
+def _against(against: Mapping[str, Any]) -> Iterator[Row]:
+    loops = [name for name in against["methods"] if name not in against["times_as_fast"]]
+    yield "method", "ms", "embed", "graph", "rest", *(f"times as fast as {name}" for name in loops)
+    for name, spent in against["methods"].items():
+        parts = [f"{1e3 * spent[key]['median']:.1f}" for key in ("embed_s", "graph_s", "rest_s")]
+        ratios = against["times_as_fast"].get(name, {})
+        shown = [_spread(ratios[loop], 1.0) if loop in ratios else "" for loop in loops]
+        yield name, in_ms(spent["total_s"]), *parts, *shown
 
 
 def in_ms(spread: Mapping[str, Any]) -> str:

@@ -170,6 +170,8 @@ def running(
         "publish.events": events_at,
         "control.endpoint": control_at,
         "service.frame_shape": f"[{load.shape[0]}, {load.shape[1]}]",
+        # Without the sign of the byte order: what is not native is turned round on the way in.
+        "service.frame_dtype": load.dtype[1:],
     }
     words = [f"--set={key}={value}" for key, value in sets.items()]
     with children() as stack:

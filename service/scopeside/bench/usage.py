@@ -147,6 +147,8 @@ class Meter(threading.Thread):
 
 
 def _busy_s() -> float:
-    """Processor seconds that all programs have taken since the machine started."""
+    """Processor seconds that all programs have taken since the machine started, and what its host
+    took from it; not every system tells every part."""
     times = psutil.cpu_times()
-    return float(times.user + times.system)
+    parts = ("user", "nice", "system", "irq", "softirq", "steal")
+    return float(sum(getattr(times, part, 0.0) for part in parts))

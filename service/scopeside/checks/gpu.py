@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from scopeside.checks.finding import Finding
+from scopeside.device.placement import place
 from scopeside.errors import FatalError
 from scopeside.settings import Settings
 
@@ -22,6 +23,8 @@ def tensorrt(settings: Settings) -> Iterator[Finding]:
     if choice.device == "cpu":
         return
     yield _driver()
+    if place(settings, choice).on_card:
+        yield _louvain(settings, choice.device)
     if choice.backend == "tensorrt":
         yield _engines(settings)
     elif settings.embed.backend == "auto":
@@ -42,6 +45,24 @@ def _lacking(device: str, precision: str) -> Finding:
         "tensorrt",
         f"{reason}: torch runs the network in {precision}, without fusing it, which is slower and"
         f" needs nothing built; to have TensorRT, {how_to_get(capability)}",
+    )
+
+
+def _louvain(settings: Settings, device: str) -> Finding:
+    import torch
+
+    from scopeside.device.engines.crossovers import crossovers
+    from scopeside.device.engines.packages import missing_packages
+
+    card = torch.cuda.get_device_name(torch.device(device))
+    measured = crossovers(card).measured
+    known = "measured on this card" if measured else "not measured on this card (make bench-gpu)"
+    missing = missing_packages()
+    lacks = f"; cuGraph lacks {', '.join(missing)}" if missing else ""
+    return _note(
+        "louvain",
+        f"communities.engine = {settings.communities.engine}; which one `auto` takes for how many"
+        f" chips was {known}{lacks}",
     )
 
 

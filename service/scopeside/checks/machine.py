@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scopeside.checks.finding import Finding
+from scopeside.device.placement import place
 from scopeside.errors import FatalError
 from scopeside.settings import Settings
 
@@ -65,6 +66,7 @@ def choice(settings: Settings) -> Iterator[Finding]:
     )
     for reason in chosen.reasons:
         yield Finding(section="engine", name="because", value=reason)
+    yield Finding(section="engine", name="stages", value=place(settings, chosen).reason)
 
 
 def cache(settings: Settings) -> Finding:

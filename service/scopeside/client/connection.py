@@ -9,6 +9,7 @@ from pathlib import Path
 import zmq
 from zmq.auth import load_certificate
 
+from scopeside.binding import unusable
 from scopeside.errors import ConfigError, EndpointError
 
 
@@ -58,10 +59,7 @@ def connected(
         socket.connect(endpoint)
     except zmq.ZMQError as error:
         socket.close()
-        raise EndpointError(
-            f'"{endpoint}" cannot be connected ({error.strerror}): '
-            "write tcp://HOST:PORT or ipc://FILE."
-        ) from error
+        raise EndpointError(unusable(f'"{endpoint}"', error, attach="connect")) from error
     except ConfigError:
         socket.close()
         raise

@@ -9,13 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
+import numpy as np
 import zmq
 from zmq.auth import load_certificate
 
+from scopeside.binding import unusable
 from scopeside.client.connection import ClientKeys
 from scopeside.errors import ConfigError, DropError, EndpointError, ServiceError
 from scopeside.messages import Array, Channel
-from scopeside.wire.arrays import Buffer, Codec
+from scopeside.wire.arrays import Buffer, Codec, short
 from scopeside.wire.native import (
     TOPIC_END,
     TOPIC_FRAME,
@@ -86,11 +88,7 @@ class FramePublisher:
                 self._socket.connect(endpoint)
         except zmq.ZMQError as error:
             self.close()
-            raise EndpointError(
-                f'"{endpoint}" cannot be {"bound" if attach == "bind" else "connected"} '
-                f"({error.strerror}): another program may hold it, or it is no "
-                "tcp://HOST:PORT or ipc://FILE."
-            ) from error
+            raise EndpointError(unusable(f'"{endpoint}"', error, attach=attach)) from error
         except ConfigError:
             self.close()
             raise
@@ -168,9 +166,10 @@ class FramePublisher:
         """Send one frame of the series: `(ny, nx)` values, or several channels by name.
 
         The first channel is the image that is labelled. `number` counts up by itself. With
-        codec `none` nothing is copied: do not change the array after sending it. Raises
-        ConfigError for a frame that the wire contract does not allow, and ServiceError when a
-        PUSH socket finds no receiver within `send_timeout_s`.
+        codec `none` nothing is copied: do not change the array after sending it. Calibration,
+        stage, dose and `user` may hold NumPy scalars and arrays. Raises ConfigError for a frame
+        that the wire contract does not allow, and ServiceError when a PUSH socket finds no
+        receiver within `send_timeout_s`.
         """
         if self.series is None:
             raise ConfigError("A frame needs a series: call start(series) before frame(image).")
@@ -181,7 +180,7 @@ class FramePublisher:
                 series=self.series,
                 number=chosen,
                 t_ns=time.time_ns() if t_ns is None else t_ns,
-                channels=[Channel(name=name, values=values) for name, values in named.items()],
+                channels=[_channel(name, values) for name, values in named.items()],
                 codec=codec,
                 pixel_size_m=pixel_size_m,
                 stage=stage,
@@ -193,20 +192,20 @@ class FramePublisher:
             )
         self.send(parts)
         self.frames_sent += 1
-        self._number = chosen + 1
+        self._number = int(chosen) + 1
 
     def end(self, *, frames: int | None = None, user: Any = None) -> None:
         """End the series, saying how many frames were sent; harmless where none is open."""
         if self.series is None:
             return
-        series, self.series = self.series, None
         with sendable("end of a series"):
             parts = encode_end(
-                series=series,
+                series=self.series,
                 t_ns=time.time_ns(),
                 frames=self.frames_sent if frames is None else frames,
                 user=user,
             )
+        self.series = None
         self.send(parts)
 
     def send(self, parts: Sequence[Buffer]) -> None:
@@ -214,9 +213,15 @@ class FramePublisher:
         if self._send_timeout_s is not None and not self.ready(self._send_timeout_s):
             raise ServiceError(
                 f"Nobody took a message at {self.endpoint} for {self._send_timeout_s:g} s: "
-                "see whether the service runs and uses this endpoint."
+                "see whether the service runs, with this endpoint and ingest.socket = "
+                f"{'sub' if self._kind == zmq.XPUB else 'pull'}."
             )
         self._socket.send_multipart(parts, copy=False)
+
+    def linger(self, seconds: float) -> None:
+        """Let closing wait up to `seconds` for messages still under way, in place of before."""
+        self._linger_s = seconds
+        self._socket.setsockopt(zmq.LINGER, int(1000 * seconds))
 
     def close(self) -> None:
         """Close the socket; doing so twice is harmless."""
@@ -248,6 +253,13 @@ def sendable(what: str) -> Iterator[None]:
         yield
     except DropError as error:
         raise ConfigError(f"This {what} cannot be sent: {error}") from error
+
+
+def _channel(name: str, values: Array) -> Channel:
+    try:
+        return Channel(name=name, values=np.asarray(values))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"Channel {short(name)} is no array: {short(str(error))}.") from error
 
 
 def _serve_curve(socket: zmq.Socket[bytes], server_key: Path) -> None:

@@ -14,6 +14,7 @@ from scopeside.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from scopeside.bench.report import Report
     from scopeside.bench.run import Plan
     from scopeside.bench.table import Table
     from scopeside.configuration import Configuration
@@ -49,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("tcp", "ipc"),
         default="tcp",
         help="what sender and service talk over (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--against",
+        choices=("reference",),
+        help="also run the published method's plain loop on the same frames and weights",
     )
     parser.add_argument(
         "--least",
@@ -99,7 +105,10 @@ def _measure(args: argparse.Namespace) -> int:
     busy = busy_share()
     _say(f"offering {plan.load.name}, {plan.load.kind}")
     measured = measure(plan, _say)
+    beside = _beside(args, plan, chosen)
     made = report(measured, plan, chosen, busy_before=busy, took_s=time.monotonic() - begun_s)
+    if beside is not None:
+        made["against"] = beside
     files = [args.out / "report.json", args.out / "report.html"]
     write_report(made, files[0])
     write_page(made, files[1])
@@ -120,6 +129,8 @@ def _plan(args: argparse.Namespace, chosen: Configuration) -> Plan:
     from scopeside.bench.frames import load_for
     from scopeside.bench.run import Plan
 
+    if args.against and settings.embed.backend == "null":
+        raise ConfigError("Without an encoder nothing is like the loop: leave embed.backend.")
     options = [word for name in args.config for word in ("--config", name)]
     options += [word for text in args.sets for word in ("--set", text)]
     return Plan(
@@ -130,6 +141,17 @@ def _plan(args: argparse.Namespace, chosen: Configuration) -> Plan:
         rates_hz=args.rates,
         steady_hz=args.steady,
     )
+
+
+def _beside(args: argparse.Namespace, plan: Plan, chosen: Configuration) -> Report | None:
+    if args.against is None:
+        return None
+    from scopeside.bench.side_by_side import as_report, side_by_side
+
+    rounds = plan.bench.repeats
+    _say(f"the published method's loop beside the pipeline, {rounds} frames each")
+    images = [plan.load.image(number) for number in range(rounds + 1)]
+    return as_report(side_by_side(chosen, images, rounds=rounds))
 
 
 def _say(text: str) -> None:

@@ -7,6 +7,7 @@ import json
 import sys
 
 from scopeside import configuration
+from scopeside.checks.files import require_files
 from scopeside.setting_keys import flatten
 from scopeside.settings_page import settings_page
 
@@ -14,7 +15,9 @@ from scopeside.settings_page import settings_page
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     configuration.add_arguments(parser)
     parser.add_argument(
-        "--check", action="store_true", help="only say whether the settings are valid"
+        "--check",
+        action="store_true",
+        help="only say whether the settings are valid and the files they name are there",
     )
     parser.add_argument("--json", action="store_true", help="write JSON instead of a table")
     parser.add_argument(
@@ -28,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     loaded = configuration.from_arguments(args)
     if args.check:
+        require_files(loaded.settings)
         changed = sum(source != "default" for source in loaded.sources.values())
         sys.stdout.write(f"valid: {changed} settings given, configuration {loaded.hash}\n")
         return 0

@@ -19,6 +19,8 @@ from scopeside.testing.faults import Message
 
 INTERRUPTED = 130
 
+DEFAULT_ENDPOINT = "tcp://127.0.0.1:5555"
+
 # How often progress is said where there is no terminal to redraw.
 _LINE_EVERY_S = 5.0
 
@@ -41,6 +43,7 @@ class Outcome:
     bytes: int = 0
     late: int = 0
     worst_late_s: float = 0.0
+    lateness: dict[str, float | int] = field(default_factory=dict)
     seconds: float = 0.0
     stopped: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
@@ -50,10 +53,22 @@ def add_publishing_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say where, how fast and to whom frames are sent."""
     parser.add_argument(
         "--to",
-        default="tcp://127.0.0.1:5555",
+        default=DEFAULT_ENDPOINT,
         metavar="ENDPOINT",
         help="where frames go (default: %(default)s)",
     )
+    parser.add_argument(
+        "--rate",
+        type=rate,
+        default=5.0,
+        metavar="HZ",
+        help="frames a second; 0 sends as fast as the receiver takes (default: %(default)s)",
+    )
+    add_sending_arguments(parser)
+
+
+def add_sending_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say to whom frames are sent, and what is said of it."""
     parser.add_argument(
         "--socket",
         choices=("pub", "push"),
@@ -65,13 +80,6 @@ def add_publishing_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("bind", "connect"),
         default="bind",
         help="whether to bind the endpoint or connect to it (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--rate",
-        type=_rate,
-        default=5.0,
-        metavar="HZ",
-        help="frames a second; 0 sends as fast as the receiver takes (default: %(default)s)",
     )
     parser.add_argument("--series", metavar="NAME", help="name of the series (default: its own)")
     parser.add_argument(
@@ -121,7 +129,10 @@ def wait_for_receiver(
         if time.monotonic() >= until_s:
             raise ServiceError(
                 f"{wanted.capitalize()} did not come to {publisher.address} within "
-                f"{args.wait:g} s: start `scopeside serve` with this endpoint, or use --wait 0."
+                f"{args.wait:g} s: start `scopeside serve` with this as ingest.endpoint, "
+                f"ingest.socket = {'sub' if args.socket == 'pub' else 'pull'} and ingest.attach = "
+                f"{'connect' if args.attach == 'bind' else 'bind'} (one that runs with others gets "
+                "nothing), or use --wait 0."
             )
     return True
 
@@ -160,6 +171,7 @@ def send_frames(
             publisher.end(frames=outcome.frames)
     finally:
         progress.close()
+    outcome.lateness = pacer.lateness.figures()
     outcome.stopped = stopped()
     outcome.seconds = time.monotonic() - began_s
     return outcome
@@ -212,19 +224,25 @@ def conclude(args: argparse.Namespace, series: str, outcome: Outcome) -> int:
             "bytes": outcome.bytes,
             "late": outcome.late,
             "worst_late_s": outcome.worst_late_s,
+            "lateness": outcome.lateness,
             "seconds": outcome.seconds,
             "rate_hz": rate_hz,
             "stopped": outcome.stopped,
             **outcome.extra,
         }
-        try:
-            args.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise OutputError(
-                f"The report {args.report} cannot be written ({error.strerror}): "
-                "name a file in a folder that exists."
-            ) from error
+        write_report(args.report, report)
     return INTERRUPTED if outcome.stopped else 0
+
+
+def write_report(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a report as JSON; OutputError where that cannot be."""
+    try:
+        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"The report {path} cannot be written ({error.strerror}): "
+            "name a file in a folder that exists."
+        ) from error
 
 
 def say(args: argparse.Namespace, sentence: str) -> None:
@@ -265,7 +283,8 @@ class _Progress:
             self._bar.stop()
 
 
-def _rate(text: str) -> float:
+def rate(text: str) -> float:
+    """Return a rate; for argparse, which says what is wrong."""
     try:
         value = float(text)
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from scopeside.commands.byte_size import byte_size
 from scopeside.commands.keys import add_key_arguments, client_keys
+from scopeside.commands.publishing import write_report
 from scopeside.commands.stopping import StopFlag, stopping
 from scopeside.errors import ConfigError, OutputError
 from scopeside.recording.listening import Heard, Listener
@@ -150,13 +150,7 @@ def _conclude(
     if args.report is None:
         return
     report = {"file": str(args.out), "seconds": seconds, **asdict(heard), **asdict(statistics)}
-    try:
-        args.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"The report {args.report} cannot be written ({error.strerror}): "
-            "name a file in a folder that exists."
-        ) from error
+    write_report(args.report, report)
 
 
 def _say(args: argparse.Namespace, sentence: str) -> None:

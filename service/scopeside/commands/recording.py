@@ -9,6 +9,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scopeside.commands.byte_size import byte_size
+from scopeside.recording.cut import Cut, cut, kept_messages
 from scopeside.recording.reader import Recording
 from scopeside.recording.summary import SeriesSummary, Summary, summarise
 from scopeside.recording.verify import Verdict, verify
@@ -18,9 +20,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     showing = actions.add_parser("info", help="what a recording holds, from its index")
     verifying = actions.add_parser("verify", help="read every message and compare its checksum")
-    for action in (showing, verifying):
+    cutting = actions.add_parser("cut", help="copy a part into a new recording, byte for byte")
+    exporting = actions.add_parser("export", help="write one series as a stack of images")
+    for action in (showing, verifying, cutting, exporting):
         action.add_argument("file", type=Path, help="the recording; its first file if it was split")
+    for action in (showing, verifying):
         action.add_argument("--json", action="store_true", help="write JSON")
+    for action in (cutting, exporting):
+        action.add_argument(
+            "-o", "--out", type=Path, required=True, metavar="FILE", help="what to write"
+        )
+        action.add_argument("--series", metavar="NAME", help="frames of this series alone")
+    _add_cut_arguments(cutting)
+
+
+def _add_cut_arguments(cutting: argparse.ArgumentParser) -> None:
+    cutting.add_argument(
+        "--first", type=int, default=0, metavar="N", help="first frame, counted from 0"
+    )
+    cutting.add_argument("--last", type=int, metavar="N", help="last frame, itself included")
+    cutting.add_argument(
+        "--from-s", type=float, metavar="S", help="frames that came this long after the first"
+    )
+    cutting.add_argument("--to-s", type=float, metavar="S", help="frames that came until then")
+    cutting.add_argument(
+        "--compression",
+        choices=("none", "zstd"),
+        default="none",
+        help="of what is stored (default: %(default)s)",
+    )
+    cutting.add_argument(
+        "--split",
+        type=byte_size,
+        default=0,
+        metavar="SIZE",
+        help="begin a new file when one would grow larger (default: never)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,8 +63,12 @@ def run(args: argparse.Namespace) -> int:
     match args.action:
         case "info":
             return _info(args)
-        case _:
+        case "verify":
             return _verify(args)
+        case "cut":
+            return _cut(args)
+        case _:
+            return _export(args)
 
 
 def _info(args: argparse.Namespace) -> int:
@@ -109,6 +148,43 @@ def _verdict_lines(path: Path, verdict: Verdict) -> list[str]:
             f"{verdict.torn} torn messages at its end were left out."
         )
     return lines
+
+
+def _cut(args: argparse.Namespace) -> int:
+    from scopeside.recording.splitting import SplitRecording
+
+    what = Cut(
+        first=args.first,
+        last=args.last,
+        from_s=args.from_s,
+        to_s=args.to_s,
+        series=args.series,
+    )
+    with Recording(args.file) as recording:
+        kept_messages(recording, what)  # says what is wrong before a file is begun
+        store = SplitRecording(
+            args.out,
+            source=recording.files[0].facts.source,
+            compression=args.compression,
+            split_bytes=args.split,
+        )
+        kept = cut(recording, what, store)
+    damaged = f"; {kept.damaged} damaged messages left out" if kept.damaged else ""
+    sys.stdout.write(
+        f"{args.out}: {kept.messages} messages, {kept.frames} of them frames{damaged}\n"
+    )
+    return 0
+
+
+def _export(args: argparse.Namespace) -> int:
+    from scopeside.io.export import export
+    from scopeside.io.recorded import open_recorded
+
+    file = open_recorded(args.file, series=args.series)
+    export(file, args.out)
+    ny, nx = file.shape
+    sys.stdout.write(f"{args.out}: {len(file)} frames of {ny}x{nx} {file.dtype}; {file.note}\n")
+    return 0
 
 
 def _write_json(value: object) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scopeside.configuration import Configuration
     from scopeside.io import FrameFile
     from scopeside.messages import Provenance, Segmentation, UInt16
-    from scopeside.pipeline import Pipeline
+    from scopeside.ports import Segmenter
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +83,7 @@ def _expecting(chosen: Configuration, shape: tuple[int, int]) -> Configuration:
     return replace(chosen, settings=chosen.settings.model_copy(update={"service": service}))
 
 
-def _segmented(pipeline: Pipeline, frames: FrameFile, count: int) -> Iterator[Segmentation]:
+def _segmented(pipeline: Segmenter, frames: FrameFile, count: int) -> Iterator[Segmentation]:
     from scopeside.assembly import still_frame
 
     for number, image_YX in enumerate(islice(frames.frames(), count)):

@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import sys
+from typing import NoReturn
 
 from scopeside import configuration
+from scopeside.errors import DeviceLostError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--record", metavar="FILE", help="record every message received; sets record.file"
+    )
     configuration.add_arguments(parser)
 
 
@@ -18,13 +24,27 @@ def run(args: argparse.Namespace) -> int:
     from scopeside.runtime.logs import configure_logging
     from scopeside.runtime.service import Service
 
+    if args.record is not None:
+        args.sets = [*(args.sets or []), f"record.file={args.record}"]
     chosen = configuration.from_arguments(args)
     configure_logging(chosen.settings.log)
     service = Service(chosen)
-    code = service.run()
+    try:
+        code = service.run()
+    except DeviceLostError as error:
+        # What is freed on a lost card fails, and the process would abort with another exit code
+        # than the one that its supervisor is to see.
+        sys.stderr.write(f"scopeside: {error}\n")
+        _leave(error.exit_code)
     if service.left_behind:
         # The interpreter would end that thread inside native code, which aborts the process
-        # (exit code 134, "terminate called"): everything is closed and said, so leave at once.
-        logging.shutdown()
-        os._exit(code)
+        # (exit code 134, "terminate called").
+        _leave(code)
     return code
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: everything is closed and said."""
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)

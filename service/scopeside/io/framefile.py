@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scopeside.errors import InputFileError
+from scopeside.errors import FatalError, InputFileError
 from scopeside.messages import Array
+
+
+def _nowhere(_index: int) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,12 @@ class FrameFile:
     """Reads one frame by index; reading in order is the cheap way."""
     pixel_size_m: tuple[float, float] | None = None
     note: str | None = None
+    began: str | None = None
+    """When the first frame was taken, ISO 8601, with an offset from UTC where that is known."""
+    times_s: Sequence[float] | None = None
+    """When each frame was taken, after the first; not all files say."""
+    stage_at: Callable[[int], Mapping[str, float] | None] = _nowhere
+    """Returns where the stage was at a frame, with the keys of the wire contract."""
 
     @property
     def name(self) -> str:
@@ -48,7 +58,9 @@ class FrameFile:
             raise IndexError(f"frame {index} of {self.count}")
         try:
             return self.read(index)
-        except (OSError, ValueError, EOFError, KeyError, SyntaxError, MemoryError) as error:
+        except FatalError:
+            raise
+        except Exception as error:  # decoders raise types of their own on damaged bytes
             raise InputFileError(
                 f"Frame {index} of {self.path} cannot be decoded ({first_line(error)}): "
                 "the file is damaged or cut short."

@@ -6,7 +6,8 @@ Shapes: Y, X pixels; N frames; C colour channels.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -120,10 +121,18 @@ def open_folder(path: Path, open_file: Callable[[Path], FrameFile]) -> FrameFile
         raise InputFileError(f"The folder {path} holds no image file: name a folder of frames.")
     ends = np.cumsum([len(member) for member in members])
 
-    def read(index: int) -> Array:
+    def locate(index: int) -> tuple[int, int]:
         member = int(np.searchsorted(ends, index, side="right"))
         first = int(ends[member - 1]) if member else 0
-        return members[member].frame(index - first)
+        return member, index - first
+
+    def stage_at(index: int) -> Mapping[str, float] | None:
+        member, inside = locate(index)
+        return members[member].stage_at(inside)
+
+    def read(index: int) -> Array:
+        member, inside = locate(index)
+        return members[member].frame(inside)
 
     return FrameFile(
         path=path,
@@ -133,7 +142,28 @@ def open_folder(path: Path, open_file: Callable[[Path], FrameFile]) -> FrameFile
         read=read,
         pixel_size_m=members[0].pixel_size_m,
         note=f"{len(members)} files" if len(members) > 1 else members[0].note,
+        began=members[0].began,
+        times_s=_times_s(members),
+        stage_at=stage_at,
     )
+
+
+def _times_s(members: Sequence[FrameFile]) -> tuple[float, ...] | None:
+    """Return when the frames of files of one frame each were taken, after the first.
+
+    None where a file does not say, or where they are not in order of time, or all of one moment
+    (some programs write that of the session).
+    """
+    if len(members) == 1:
+        times_s = members[0].times_s
+        return None if times_s is None else tuple(times_s)
+    begun = [member.began for member in members]
+    if any(len(member) != 1 for member in members) or None in begun:
+        return None
+    moments_s = [datetime.fromisoformat(str(began)).timestamp() for began in begun]
+    if moments_s != sorted(moments_s) or moments_s[-1] <= moments_s[0]:
+        return None
+    return tuple(moment_s - moments_s[0] for moment_s in moments_s)
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from scopeside.errors import FatalError, InputFileError, MissingExtraError
+from scopeside.io.acquired import Acquired, acquired_of
 from scopeside.io.framefile import BlockReader, FrameFile, first_line
 from scopeside.io.pixels import as_frame, frame_dtype
 from scopeside.messages import Array
@@ -47,6 +48,9 @@ _IMAGES_ONLY = {"Bruker": "image", "EMD": "images"}
 
 _MRC_MAGIC = (208, b"MAP ")  # offset and value, in the header of every MRC2014 file
 
+_TALKATIVE = ("rsciio", "tifffile")
+"""Loggers of the readers, which write to stderr where nobody set logging up."""
+
 _ENERGY_UNITS = frozenset({"ev", "kev"})
 
 
@@ -63,6 +67,7 @@ class ImageSet:
     title: str
     image_axes: tuple[int, int]
     pixel_size_m: tuple[float, float] | None
+    acquired: Acquired
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,9 @@ def open_with_rosetta(path: Path) -> FrameFile:
         read=lambda index: as_frame(reader.read(index), dtype),
         pixel_size_m=chosen.pixel_size_m,
         note=note,
+        began=chosen.acquired.began,
+        times_s=chosen.acquired.times_s(count),
+        stage_at=chosen.acquired.stage_at,
     )
 
 
@@ -210,6 +218,9 @@ def _as_images(data_set: Mapping[str, Any], position: int) -> ImageSet | None:
         title=str(data_set.get("metadata", {}).get("General", {}).get("title") or ""),
         image_axes=image_axes,
         pixel_size_m=None if y_m is None or x_m is None else (y_m, x_m),
+        acquired=acquired_of(
+            data_set, [axis for index, axis in enumerate(axes) if index not in image_axes]
+        ),
     )
 
 
@@ -261,15 +272,17 @@ def _refusal(path: Path, refusals: Sequence[_Refusal], others: Sequence[str]) ->
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the readers' warnings and log lines to themselves; what matters becomes an error."""
-    logger = logging.getLogger("rsciio")
-    level = logger.level
+    levels = {logger: logger.level for logger in map(logging.getLogger, _TALKATIVE)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logger.setLevel(logging.CRITICAL)
+        for logger in levels:
+            # Above the highest: tifffile logs damage as an error, and so could others.
+            logger.setLevel(logging.CRITICAL + 1)
         try:
             yield
         finally:
-            logger.setLevel(level)
+            for logger, level in levels.items():
+                logger.setLevel(level)
 
 
 def _has_magic(path: Path, offset: int, magic: bytes) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from scopeside.io.acquired import Acquired
 from scopeside.io.framefile import BlockReader, FrameFile
 from scopeside.io.pixels import as_frame, frame_dtype
 from scopeside.io.rosetta import find_images, quiet
@@ -49,6 +50,9 @@ def open_tiff(path: Path) -> FrameFile:
         read=lambda index: as_frame(reader.read(index), dtype),
         pixel_size_m=image.pixel_size_m,
         note=note,
+        began=image.acquired.began,
+        times_s=image.acquired.times_s(count),
+        stage_at=image.acquired.stage_at,
     )
 
 
@@ -60,6 +64,7 @@ class _Series:
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     pixel_size_m: tuple[float, float] | None
+    acquired: Acquired
     paged: bool
 
 
@@ -67,6 +72,7 @@ def _described(path: Path) -> tuple[_Series, str | None]:
     lazy = path.stat().st_size > _EAGER_BYTES
     images, note = find_images(path, lazy=lazy)
     position, pixel_size_m = images[0].position, images[0].pixel_size_m
+    acquired = images[0].acquired
     shape, dtype = images[0].values.shape, np.dtype(images[0].values.dtype)
     del images
     import tifffile  # after the describing reader, whose refusal says it when tifffile is missing
@@ -76,9 +82,15 @@ def _described(path: Path) -> tuple[_Series, str | None]:
             gc.collect()  # which closes the lazy reader's file, quietly
         with tifffile.TiffFile(path) as tiff:
             paged = len(tiff.series[position].pages) == int(np.prod(shape[:-2], dtype=np.int64))
-    return _Series(
-        position=position, shape=shape, dtype=dtype, pixel_size_m=pixel_size_m, paged=paged
-    ), note
+    series = _Series(
+        position=position,
+        shape=shape,
+        dtype=dtype,
+        pixel_size_m=pixel_size_m,
+        acquired=acquired,
+        paged=paged,
+    )
+    return series, note
 
 
 def _pages(path: Path, image: _Series, first: int, last: int) -> Array:

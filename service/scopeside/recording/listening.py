@@ -9,7 +9,7 @@ from typing import Literal
 
 import zmq
 
-from scopeside.binding import ipc_in_use, remove_ipc
+from scopeside.binding import ipc_in_use, remove_ipc, unusable
 from scopeside.client.connection import ClientKeys
 from scopeside.errors import EndpointError, OutputError
 from scopeside.recording.tap import Tap
@@ -121,8 +121,5 @@ class Listener:
             self._socket.bind(self._endpoint)
             self._bound = True
         except zmq.ZMQError as error:
-            raise EndpointError(
-                f'"{self._endpoint}" cannot be {"bound" if attach == "bind" else "connected"} '
-                f"({error.strerror}): another program may hold it, or it is no "
-                "tcp://HOST:PORT or ipc://FILE."
-            ) from error
+            sentence = unusable(f'"{self._endpoint}"', error, attach=attach)
+            raise EndpointError(sentence) from error

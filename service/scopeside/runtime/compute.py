@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any
 
 from scopeside.channels import Channel, EndOfChannelError
 from scopeside.errors import ConfigError, DropError, DropReason
-from scopeside.messages import Frame, Segmentation
-from scopeside.pipeline import Pipeline
-from scopeside.ports import ResultSink
+from scopeside.messages import Frame
+from scopeside.ports import ResultSink, Segmenter
 from scopeside.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -27,16 +28,26 @@ ESTIMATE_WEIGHT = 0.2
 Drop = Callable[[Frame, DropReason, str], object]
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A frame that the pipeline works on, and when that began."""
+
+    frame: Frame
+    work: Any
+    begun_s: float
+
+
 class Compute:
     """Runs the pipeline over the frames of one channel until the channel ends.
 
     `drop` counts and reports a frame that cannot be segmented. Changes asked for by other
     threads (`apply`, `reset`) happen here, between two frames, so no frame sees half of one.
+    As many frames are begun as the pipeline has lanes, if so many wait; they end in order.
     """
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        pipeline: Segmenter,
         *,
         frames: Channel[Frame],
         results: ResultSink,
@@ -52,7 +63,9 @@ class Compute:
         self._changes: list[Callable[[], object]] = []
         self._changes_lock = Lock()
         self.abandon = Event()
-        self._current: Frame | None = None
+        self._begun: deque[_Begun] = deque()
+        self._recovered = False
+        self._current: list[Frame] = []
         self._current_lock = Lock()
 
     def describe(self) -> dict[str, Any]:
@@ -64,6 +77,7 @@ class Compute:
             "weights": provenance.weights_name,
             "clusterer": provenance.clusterer,
             "replans": self._pipeline.replans,
+            **self._pipeline.figures(),
         }
 
     def apply(self, settings: Settings, *, config_hash: str) -> None:
@@ -85,30 +99,44 @@ class Compute:
     def run(self) -> None:
         """Work until the channel is closed and empty; once `abandon` is set, only empty it."""
         while True:
+            if len(self._begun) >= self._pipeline.lanes:
+                self._finish()
+            if self._recovered:
+                # What was begun is begun anew: before anything that came later.
+                self._finish_all()
+                self._recovered = False
             try:
-                frame = self._frames.get(timeout_s=IDLE_S)
+                # Nobody is waited for while a frame that is begun could be finished.
+                frame = self._frames.get(timeout_s=0.0 if self._begun else IDLE_S)
             except TimeoutError:
-                self._make_changes()
+                if self._begun:
+                    self._finish()
+                else:
+                    self._make_changes()
                 continue
             except EndOfChannelError:
+                self._finish_all()
                 return
             # At once: a change may take as long as a frame, and this one is nowhere else.
-            self._current = frame
-            self._make_changes()
-            self._frame(frame)
+            with self._current_lock:
+                self._current.append(frame)
+            if self._changes:
+                self._finish_all()
+                self._make_changes()
+            self._begin(frame)
 
     def give_up(self) -> list[Frame]:
-        """Take from this thread the frame it computes (its result will be discarded) and all
+        """Take from this thread the frames it computes (their results will be discarded) and all
         that wait.
 
         For a service that stops while a frame outlasts every bound, or after this thread died:
         its caller counts them.
         """
         with self._current_lock:
-            frame, self._current = self._current, None
-        return ([] if frame is None else [frame]) + self._frames.take_all()
+            frames, self._current = self._current, []
+        return frames + self._frames.take_all()
 
-    def _frame(self, frame: Frame) -> None:
+    def _begin(self, frame: Frame) -> None:
         if self.abandon.is_set():
             self._refuse(frame, DropReason.DEADLINE, "The service stopped before it was computed.")
             return
@@ -125,20 +153,34 @@ class Compute:
             self._estimate_s *= 1.0 - ESTIMATE_WEIGHT
             return
         begun_s = time.monotonic()
-        segmentation = self._segment(frame)
+        with self._refusing(frame):
+            self._begun.append(_Begun(frame, self._pipeline.begin(frame), begun_s))
+
+    def _finish_all(self) -> None:
+        while self._begun:
+            self._finish()
+
+    def _finish(self) -> None:
+        begun = self._begun.popleft()
+        segmentation = None
+        with self._refusing(begun.frame):
+            segmentation = self._pipeline.finish(begun.work)
         if segmentation is None:
             return
         # A frame that re-planned says nothing about the next one's time.
         if not segmentation.replanned:
-            spent_s = time.monotonic() - begun_s
+            spent_s = time.monotonic() - begun.begun_s
             self._estimate_s += ESTIMATE_WEIGHT * (spent_s - self._estimate_s)
-        with self._settling() as mine:
+        with self._settling(begun.frame) as mine:
             if mine:
                 self._results.put(segmentation)
 
-    def _segment(self, frame: Frame) -> Segmentation | None:
+    @contextmanager
+    def _refusing(self, frame: Frame) -> Iterator[None]:
+        """Count a frame that fails, and let the pipeline recover from a failure that was not the
+        frame's own; DeviceLostError, where it cannot, ends the thread."""
         try:
-            return self._pipeline.segment(frame)
+            yield
         except DropError as error:
             self._refuse(frame, error.reason, str(error))
         except Exception as error:
@@ -150,21 +192,24 @@ class Compute:
                 DropReason.COMPUTE,
                 f"Computing it failed with {type(error).__name__}: {error}",
             )
-        return None
+            self._pipeline.recover()
+            self._recovered = True
 
     def _refuse(self, frame: Frame, reason: DropReason, message: str) -> None:
-        with self._settling() as mine:
+        with self._settling(frame) as mine:
             if mine:
                 self._drop(frame, reason, message)
 
     @contextmanager
-    def _settling(self) -> Iterator[bool]:
-        """Say whether the frame at hand is still this thread's to account for, and end that.
+    def _settling(self, frame: Frame) -> Iterator[bool]:
+        """Say whether a frame is still this thread's to account for, and end that.
 
         Held to the end of the block, so that a frame is settled here or given up, never both.
         """
         with self._current_lock:
-            mine, self._current = self._current is not None, None
+            # By identity: two frames may be equal, and comparing pixels has no answer.
+            left = [one for one in self._current if one is not frame]
+            mine, self._current = len(left) < len(self._current), left
             yield mine
 
     def _later(self, change: Callable[[], object]) -> None:

@@ -80,5 +80,7 @@ class _KeyValueFormatter(logging.Formatter):
 
 def _quoted(value: object) -> str:
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    # A value with spaces or quotes is written as a JSON string, so that a line has one reading.
-    return json.dumps(text) if not text or set(text) & set(' "=\n') else text
+    # A value with spaces or quotes is written as a JSON string, so that a line has one reading;
+    # one with control characters too, since a stranger's series name must not steer a terminal.
+    plain = text and text.isprintable() and not set(text) & set(' "=')
+    return text if plain else json.dumps(text)

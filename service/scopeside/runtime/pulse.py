@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from scopeside.channels import Channel
@@ -20,8 +21,16 @@ RATE_BEATS = 5
 class Pulse:
     """Makes heartbeats at fixed times; the main thread calls it, any thread reads `rate_hz`."""
 
-    def __init__(self, lifecycle: Lifecycle, books: Books, frames: Channel[Frame]) -> None:
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        books: Books,
+        frames: Channel[Frame],
+        *,
+        recording: Callable[[], Mapping[str, Any] | None] = lambda: None,
+    ) -> None:
         self._lifecycle = lifecycle
+        self._recording = recording
         self._books = books
         self._frames = frames
         self._due_s = time.monotonic() + INTERVAL_S
@@ -63,6 +72,7 @@ class Pulse:
             queue=self.queue,
             rate_hz=self.rate_hz,
             totals=totals,
+            **self._recorded(),
         )
 
     def figures(self) -> dict[str, Any]:
@@ -76,4 +86,9 @@ class Pulse:
                 "waiting": statistics.waiting,
                 "peak": statistics.peak,
             },
+            **self._recorded(),
         }
+
+    def _recorded(self) -> dict[str, Any]:
+        figures = self._recording()
+        return {} if figures is None else {"recording": dict(figures)}

@@ -22,20 +22,22 @@ import zmq
 from scopeside import __version__
 from scopeside.channels import Channel, ClosedChannelError
 from scopeside.configuration import Configuration
-from scopeside.errors import DropReason, ServiceError
+from scopeside.errors import DropReason, FatalError, ServiceError
 from scopeside.messages import Accounting, Frame, Segmentation
 from scopeside.ports import Embedder
 from scopeside.runtime.commands import ServiceCommands
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.control import ControlServer
+from scopeside.runtime.fault_log import FaultLog
 from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.memory import keep_freed_memory
 from scopeside.runtime.pulse import Pulse
 from scopeside.runtime.security import Security
 from scopeside.runtime.signals import Signals
+from scopeside.runtime.tapping import Tapping
 from scopeside.runtime.warming import Warming
 from scopeside.stages.books import Books
-from scopeside.stages.ingest import Ingest, is_local
+from scopeside.stages.ingest import Ingest, is_local, require_free
 from scopeside.stages.intake import Intake
 from scopeside.stages.publish import Outputs, Publish
 
@@ -78,6 +80,7 @@ class Service:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         with ExitStack() as undo:
             undo.callback(self._context.destroy, linger=0)
+            require_free(settings.ingest)
             self._security = Security(settings.security, self._context)
             undo.callback(self._security.close)
             self._outputs = Outputs(
@@ -97,10 +100,13 @@ class Service:
                 limits=settings.limits,
                 frames=self._frames,
                 books=self._books,
-                emit=self._outputs.emit,
+                emit=FaultLog(self._outputs.emit),
                 same_host=is_local(settings.ingest.endpoint),
             )
-            self._pulse = Pulse(self._lifecycle, self._books, self._frames)
+            self._tapping = Tapping(settings, self._intake.reports.error)
+            self._pulse = Pulse(
+                self._lifecycle, self._books, self._frames, recording=self._tapping.figures
+            )
             self._commands = ServiceCommands(
                 configuration, self._lifecycle, self._intake, self._pulse, self._beat
             )
@@ -115,7 +121,8 @@ class Service:
     def run(self) -> int:
         """Start, warm up, serve until told to stop, drain.
 
-        Raises what warming up raises, and ServiceError when a thread of the service died.
+        Raises what warming up raises, OutputError where a recording cannot begin, and ServiceError
+        when a thread of the service died.
         """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         keep_freed_memory()
@@ -123,11 +130,13 @@ class Service:
         control = self._thread("control", lambda: self._control.run(self._stop_control))
         control.start()
         try:
+            self._tapping.begin()
             compute = self._warm()
             if compute is not None:
                 self._serve(compute)
         finally:
             gc.unfreeze()
+            self._tapping.end()
             self._intake.finish()
             self._lifecycle.enter(State.STOPPED)
             self._beat()
@@ -137,6 +146,8 @@ class Service:
             self._security.close()
             self._context.destroy(linger=0)
             signals.restore()
+        if isinstance(self._failure, FatalError):
+            raise self._failure
         if self._failure is not None:
             raise ServiceError(
                 f"The service stopped because a thread failed: "
@@ -186,6 +197,7 @@ class Service:
             context=self._context,
             intake=self._intake,
             secure=self._secure(binds=settings.ingest.attach == "bind"),
+            tap=self._tapping.tap,
         )
         publish = Publish(
             settings.publish,

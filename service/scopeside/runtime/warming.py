@@ -7,8 +7,7 @@ from threading import Thread
 from scopeside.assembly import assemble, warm_up
 from scopeside.configuration import Configuration
 from scopeside.errors import ServiceError
-from scopeside.pipeline import Pipeline
-from scopeside.ports import Embedder
+from scopeside.ports import Embedder, Segmenter
 
 
 class Warming:
@@ -20,12 +19,12 @@ class Warming:
     def __init__(self, configuration: Configuration, *, embedder: Embedder | None) -> None:
         self._configuration = configuration
         self._embedder = embedder
-        self._pipeline: Pipeline | None = None
+        self._pipeline: Segmenter | None = None
         self._error: BaseException | None = None
         self.thread = Thread(target=self._work, name="scopeside-warm-up", daemon=True)
         self.thread.start()
 
-    def pipeline(self) -> Pipeline:
+    def pipeline(self) -> Segmenter:
         """Return the warm pipeline, or raise what kept it from getting warm."""
         if self._error is not None:
             raise self._error

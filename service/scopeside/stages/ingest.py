@@ -18,8 +18,9 @@ from threading import Event
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from scopeside.binding import ipc_in_use, remove_ipc
+from scopeside.binding import in_use, ipc_in_use, remove_ipc, unusable
 from scopeside.errors import ConfigError, DropReason, EndpointError
+from scopeside.ports import MessageTap
 from scopeside.settings import IngestSettings, LimitSettings
 from scopeside.stages.intake import Intake
 
@@ -64,6 +65,20 @@ def is_local(endpoint: str) -> bool:
     return not endpoint.startswith("tcp://") or host.startswith(("127.", "localhost:", "[::1]:"))
 
 
+def require_free(settings: IngestSettings) -> None:
+    """Raise EndpointError where an endpoint to be bound is held by another program.
+
+    It is bound only when everything is warm, which takes minutes: too late for a typing error.
+    """
+    if settings.attach == "bind" and in_use(settings.endpoint):
+        raise _unusable(settings, zmq.ZMQError(zmq.EADDRINUSE))
+
+
+def _unusable(settings: IngestSettings, error: zmq.ZMQError) -> EndpointError:
+    what = f"ingest.endpoint = {settings.endpoint}"
+    return EndpointError(unusable(what, error, attach=settings.attach))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Received:
     """A message as it came from the socket, and when."""
@@ -78,7 +93,7 @@ class Ingest:
 
     Construct it in any thread, then call `run` in one thread of its own. Raises EndpointError
     when the endpoint cannot be bound or connected. `secure` sets CURVE keys on the socket before
-    that.
+    that; `tap` is offered every message as it came.
     """
 
     def __init__(
@@ -89,8 +104,10 @@ class Ingest:
         context: zmq.Context[Socket],
         intake: Intake,
         secure: Secure | None = None,
+        tap: MessageTap | None = None,
     ) -> None:
         self._settings = settings
+        self._tap = tap
         self._intake = intake
         self._max_parts = limits.parts
         self._lossless = settings.effective_policy == "lossless"
@@ -132,6 +149,8 @@ class Ingest:
             self._read_monitor()
             self._reconnect_if_cut()
             self._intake.settle()
+            if self._tap is not None:
+                self._tap.look()
 
     def close(self) -> None:
         """Close the socket; harmless when it is closed."""
@@ -163,6 +182,8 @@ class Ingest:
                 return
             self._held = _Received(parts=parts, at_ns=time.time_ns(), at_s=time.monotonic())
             self._grace_s = GRACE_S
+            if self._tap is not None:
+                self._tap.offer(parts, at_ns=self._held.at_ns, at_s=self._held.at_s)
         if self._lossless and self._intake.paused:
             # The pause came while this waited: what arrived after it stays unread, for us here.
             return
@@ -239,16 +260,7 @@ class Ingest:
             else:
                 self._socket.connect(settings.endpoint)
         except zmq.ZMQError as error:
-            fix = (
-                "another program may hold it; choose another"
-                if error.errno == zmq.EADDRINUSE
-                else "write tcp://HOST:PORT or ipc://FILE"
-            )
-            raise EndpointError(
-                f"ingest.endpoint {settings.endpoint} cannot be"
-                f" {'bound' if settings.attach == 'bind' else 'connected'} ({error.strerror}):"
-                f" {fix} (--set ingest.endpoint=...)."
-            ) from error
+            raise _unusable(settings, error) from error
 
     def _detach(self) -> None:
         try:

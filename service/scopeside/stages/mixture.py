@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from scopeside.looks import NOBODY, Looks, looks_of
 from scopeside.messages import ChipGrid, Float32, Int64, Mixture, UInt16
 from scopeside_kernels.reference import BALLOTS
 
@@ -21,10 +22,10 @@ PURE_CHIPS = 3
 """Chips away from any border that tell how a material looks; of fewer, all of its chips do."""
 
 
-def mixture_of(ids_N: UInt16, embeddings_ND: Float32, grid: ChipGrid) -> Mixture:
+def mixture_of(ids_N: UInt16, embeddings: Float32 | Looks, grid: ChipGrid) -> Mixture:
     """Divide the votes of chips on borders; all others keep theirs whole.
 
-    `embeddings_ND` are the encoder's, neither centred nor scaled.
+    `embeddings` are the encoder's, neither centred nor scaled.
     """
     names, place_N = np.unique(ids_N, return_inverse=True)
     second_N = ids_N.copy()
@@ -35,10 +36,10 @@ def mixture_of(ids_N: UInt16, embeddings_ND: Float32, grid: ChipGrid) -> Mixture
     border_B = np.flatnonzero(border_N)
     if len(border_B) == 0:
         return Mixture(second_N=second_N, ballots_N=ballots_N)
-    scale_N = _scale(embeddings_ND)
-    means_KD = _pure_means(embeddings_ND, scale_N, place_N, ~border_N, len(names))
+    looks = looks_of(embeddings)
+    means_KD = looks.means(_telling(place_N, ~border_N, len(names)))
     own_B = place_N[border_B]
-    product_BK = (embeddings_ND[border_B] @ means_KD.T) * scale_N[border_B, None]
+    product_BK = looks.products(border_B, means_KD)
     product_KK = means_KD @ means_KD.T
     square_K = np.diag(product_KK)
     own_mean_B = product_BK[np.arange(len(border_B)), own_B]
@@ -75,26 +76,11 @@ def _near(place_RC: Int64, communities: int, reach: int) -> NDArray[np.bool_]:
     return near_NK
 
 
-def _pure_means(
-    embeddings_ND: Float32,
-    scale_N: Float32,
-    place_N: Int64,
-    pure_N: NDArray[np.bool_],
-    communities: int,
-) -> Float32:
-    """Return the mean unit embedding of each community's chips away from borders."""
+def _telling(place_N: Int64, pure_N: NDArray[np.bool_], communities: int) -> Int64:
+    """Return the community of each chip that tells how it looks, NOBODY for the others.
+
+    Those are the chips away from borders or, where a community has few of them, all of its chips.
+    """
     pure_K = np.bincount(place_N[pure_N], minlength=communities)
-    counts_N = pure_N | (pure_K < PURE_CHIPS)[place_N]
-    counted_K = np.bincount(place_N[counts_N], minlength=communities)
-    weight_KN = np.zeros((communities, len(place_N)), np.float32)
-    chips = np.flatnonzero(counts_N)
-    weight_KN[place_N[chips], chips] = scale_N[chips] / counted_K[place_N[chips]]
-    means_KD: Float32 = weight_KN @ embeddings_ND
-    return means_KD
-
-
-def _scale(embeddings_ND: Float32) -> Float32:
-    """Return what makes each row one of length one; rows of zeros stay so."""
-    norm_N = np.sqrt(np.einsum("nd,nd->n", embeddings_ND, embeddings_ND))
-    scale_N: Float32 = np.divide(1.0, norm_N, out=np.zeros_like(norm_N), where=norm_N > 0)
-    return scale_N
+    telling_N = pure_N | (pure_K < PURE_CHIPS)[place_N]
+    return np.where(telling_N, place_N, NOBODY)

@@ -49,8 +49,8 @@ class Preprocess:
         flat_YX: Array | None = None,
     ) -> None:
         self._settings = settings
-        self._dark_YX = None if dark_YX is None else _finite_or(dark_YX, 0.0)
-        self._gain_YX = None if flat_YX is None else _gain(flat_YX)
+        self._dark_YX = None if dark_YX is None else finite_or(dark_YX, 0.0)
+        self._gain_YX = None if flat_YX is None else gain_of(flat_YX)
         self._held: tuple[str, ContrastWindow] | None = None
         self._cv2: Any = None
         if settings.clahe or settings.hot_pixel_sigma is not None:
@@ -101,10 +101,10 @@ class Preprocess:
         values_YX = frame.image_YX
         with np.errstate(over="ignore", invalid="ignore"):  # beyond float32: counted, not fatal
             if self._dark_YX is not None:
-                _require_fit(frame, self._dark_YX, "dark reference", "preprocess.dark")
+                require_fit(frame, self._dark_YX, "dark reference", "preprocess.dark")
                 values_YX = np.subtract(values_YX.astype(np.float32), self._dark_YX)
             if self._gain_YX is not None:
-                _require_fit(frame, self._gain_YX, "flat field", "preprocess.flat")
+                require_fit(frame, self._gain_YX, "flat field", "preprocess.flat")
                 values_YX = np.multiply(values_YX.astype(np.float32), self._gain_YX)
             if self._settings.hot_pixel_sigma is not None:
                 values_YX = self._without_hot_pixels(
@@ -157,24 +157,26 @@ def _opencv() -> Any:
     return cv2
 
 
-def _finite_or(reference_YX: Array, value: float) -> Float32:
+def finite_or(reference_YX: Array, value: float) -> Float32:
+    """Return a reference frame as float32, `value` where it is not finite."""
     with np.errstate(over="ignore"):
         reference = reference_YX.astype(np.float32)
     reference[~np.isfinite(reference)] = value
     return reference
 
 
-def _gain(flat_YX: Array) -> Float32:
+def gain_of(flat_YX: Array) -> Float32:
     """What a frame is multiplied by: the flat field's mean over the flat field, or one."""
     flat = flat_YX.astype(np.float64)
     usable = np.isfinite(flat) & (flat > 0)
     gain_YX = np.ones(flat.shape, np.float64)
     if usable.any():
         np.divide(flat[usable].mean(), flat, out=gain_YX, where=usable)
-    return _finite_or(gain_YX, 1.0)
+    return finite_or(gain_YX, 1.0)
 
 
-def _require_fit(frame: Frame, reference_YX: Float32, noun: str, key: str) -> None:
+def require_fit(frame: Frame, reference_YX: Float32, noun: str, key: str) -> None:
+    """Raise DropError (`bad_shape`) for a frame that a reference frame does not fit."""
     if frame.shape != reference_YX.shape:
         raise DropError(
             DropReason.BAD_SHAPE,

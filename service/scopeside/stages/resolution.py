@@ -14,9 +14,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from scopeside.looks import Looks, looks_of
 from scopeside.messages import Float32, Graph, Partition
 from scopeside.partitions import adjusted_rand, community_count, modularity, relabelled
-from scopeside.ports import Clusterer
+from scopeside.ports import AnyGraph, Clusterer, Thinner
 from scopeside.prototypes import gathered, prototypes_of
 from scopeside.settings import Settings
 from scopeside.thinning import Thinning
@@ -24,7 +25,7 @@ from scopeside.thinning import Thinning
 LADDER = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
 """Resolutions tried. Below the first, two phases were joined even in clear frames; the last is
 plain modularity, as published."""
-ALIKE = 0.7
+ALIKE = 0.8
 """Communities of one frame are joined within this share of `identity.merge_distance`. At the whole
 distance, which holds between a part and its material, phases of real micrographs were joined."""
 STILL_APART = 0.8
@@ -35,8 +36,11 @@ THINNED_SHARE = 0.25
 SURVEY_DRAWS = 3
 """Thinned graphs a rung on the first frame of a series; one a probe later on."""
 STABLE = 0.87
-"""Agreement from which a split counts as real. Two clear phases split with 0.95 to 1.0, one phase
-alone mostly with 0.4 to 0.9."""
+"""Agreement from which a split counts as real, where distances are in spreads. Two clear phases
+split with 0.95 to 1.0, one phase alone mostly with 0.4 to 0.9."""
+STABLE_APART = 0.8
+"""The same where distances have a unit of their own: there one phase is joined into one community,
+so what is left apart has shown already that it differs."""
 TOLERANCE = 0.05
 """Rungs this close to the most stable one count as its equals: coarse ones miss small phases,
 and what too fine ones divide is joined where it is one material."""
@@ -65,7 +69,7 @@ class CommunityFinder:
 
     Of the rungs that are as stable as the best (within `TOLERANCE`) the finest wins, since a
     coarse rung is stable by joining what differs. A single community is stable whatever the
-    frame holds, so it is no evidence. Where no split reaches `STABLE` on the first frame, the
+    frame holds, so it is no evidence. Where no split is stable on the first frame, the
     finest rung is taken at which the frame stays one community all the same: there a second
     material will show first. Later the rung in force stays, and the stability published with the
     partition says how little it means.
@@ -93,37 +97,41 @@ class CommunityFinder:
         self._apart = 1
 
     @property
+    def _stable(self) -> float:
+        return STABLE if self._settings.distance_unit is None else STABLE_APART
+
+    @property
     def resolution(self) -> float:
         """The resolution in force; the ladder's first before anything was surveyed."""
         given = self._settings.graph.resolution
         return LADDER[self._rung or 0] if given == "auto" else given
 
-    def find(self, graph: Graph, embeddings_ND: Float32) -> Partition:
+    def find(self, graph: AnyGraph, embeddings: Float32 | Looks) -> Partition:
         """Partition one frame; `stability` is None where the resolution is given as a number.
 
-        `embeddings_ND` are the encoder's, neither centred nor scaled.
+        `embeddings` are the encoder's, neither centred nor scaled.
         """
-        partition = self._found(graph, embeddings_ND)
+        partition = self._found(graph, looks_of(embeddings))
         self._apart = partition.communities
         return partition
 
-    def _found(self, graph: Graph, embeddings_ND: Float32) -> Partition:
+    def _found(self, graph: AnyGraph, embeddings: Looks) -> Partition:
         resolution = self._settings.graph.resolution
         if resolution != "auto":
-            return self._partition(graph, embeddings_ND, resolution)
+            return self._partition(graph, embeddings, resolution)
         if graph.edges == 0:
             # Nothing to thin: such a frame says nothing of the series.
-            return self._partition(graph, embeddings_ND, LADDER[self._rung or 0])
+            return self._partition(graph, embeddings, LADDER[self._rung or 0])
         if self._rung is None:
-            return self._survey(graph, embeddings_ND)
-        partition = self._partition(graph, embeddings_ND, LADDER[self._rung])
+            return self._survey(graph, embeddings)
+        partition = self._partition(graph, embeddings, LADDER[self._rung])
         answer = replace(partition, stability=float(self._stability_R[self._rung]))
         self._frames += 1
         if self._frames % PROBE_EVERY == 0:
-            self._probe_next(graph, embeddings_ND, partition, self._rung)
+            self._probe_next(graph, embeddings, partition, self._rung)
         return answer
 
-    def _partition(self, graph: Graph, embeddings_ND: Float32, resolution: float) -> Partition:
+    def _partition(self, graph: AnyGraph, embeddings: Looks, resolution: float) -> Partition:
         """Partition, and join what does not differ."""
         partition = self._clusterer.partition(
             graph, resolution=resolution, seed=self._settings.communities.seed
@@ -132,7 +140,7 @@ class CommunityFinder:
         if partition.communities == 1 or within == 0:
             return partition
         owner_K = gathered(
-            prototypes_of(embeddings_ND, partition.labels_N, unit=self._settings.distance_unit),
+            prototypes_of(embeddings, partition.labels_N, unit=self._settings.distance_unit),
             within=within,
             kept=self._apart,
             nearer=STILL_APART * within,
@@ -148,24 +156,24 @@ class CommunityFinder:
             modularity=modularity(graph, labels_N, resolution),
         )
 
-    def _survey(self, graph: Graph, embeddings_ND: Float32) -> Partition:
+    def _survey(self, graph: AnyGraph, embeddings: Looks) -> Partition:
         """Judge every rung on this frame and return the partition of the one chosen."""
-        thinning = Thinning(graph, seed=self._settings.communities.seed)
+        thinning = _thinning(graph, seed=self._settings.communities.seed)
         thinned = [thinning.draw(number, share=THINNED_SHARE) for number in range(SURVEY_DRAWS)]
-        partitions = [self._partition(graph, embeddings_ND, resolution) for resolution in LADDER]
+        partitions = [self._partition(graph, embeddings, resolution) for resolution in LADDER]
         for rung, partition in enumerate(partitions):
-            probes = [self._probe(partition, draw, embeddings_ND) for draw in thinned]
+            probes = [self._probe(partition, draw, embeddings) for draw in thinned]
             self._stability_R[rung], self._evidence_R[rung] = np.mean(probes, axis=0)
         chosen = self._preferred(range(len(LADDER)), in_force=None)
         if chosen is None:
             whole_R = np.array([partition.communities == 1 for partition in partitions])
-            whole = np.flatnonzero(whole_R & (self._stability_R >= STABLE))
+            whole = np.flatnonzero(whole_R & (self._stability_R >= self._stable))
             chosen = int(whole[-1]) if len(whole) else 0
         self._rung = chosen
         return replace(partitions[chosen], stability=float(self._stability_R[chosen]))
 
     def _probe_next(
-        self, graph: Graph, embeddings_ND: Float32, partition: Partition, in_force: int
+        self, graph: AnyGraph, embeddings: Looks, partition: Partition, in_force: int
     ) -> None:
         """Probe one rung and take a neighbour once it has been preferred for long enough."""
         near = range(max(in_force - 1, 0), min(in_force + 2, len(LADDER)))
@@ -179,30 +187,30 @@ class CommunityFinder:
             turn, elsewhere = self._probes, 1
         rung = others[turn % len(others)] if elsewhere else in_force
         if elsewhere:
-            partition = self._partition(graph, embeddings_ND, LADDER[rung])
-        thinning = Thinning(graph, seed=self._settings.communities.seed)
+            partition = self._partition(graph, embeddings, LADDER[rung])
+        thinning = _thinning(graph, seed=self._settings.communities.seed)
         stability, evidence = self._probe(
-            partition, thinning.draw(self._probes, share=THINNED_SHARE), embeddings_ND
+            partition, thinning.draw(self._probes, share=THINNED_SHARE), embeddings
         )
         self._probes += 1
         self._stability_R[rung] += MEMORY * (stability - self._stability_R[rung])
         self._evidence_R[rung] += MEMORY * (evidence - self._evidence_R[rung])
         preferred = self._preferred(near, in_force=in_force)
         if preferred is None:
-            shaky = self._stability_R[in_force] < STABLE - HOLD
+            shaky = self._stability_R[in_force] < self._stable - HOLD
             preferred = max(in_force - 1, 0) if shaky else in_force
         self._dissent = 0 if preferred == in_force else self._dissent + 1
         if self._dissent >= PATIENCE:
             self._rung, self._dissent = preferred, 0
 
     def _probe(
-        self, partition: Partition, thinned: Graph, embeddings_ND: Float32
+        self, partition: Partition, thinned: AnyGraph, embeddings: Looks
     ) -> tuple[float, float]:
         """Return the agreement with the thinned graph's partition, and what it is evidence of.
 
         Where one of the two is a single community there is no split to be sure of.
         """
-        other = self._partition(thinned, embeddings_ND, partition.resolution)
+        other = self._partition(thinned, embeddings, partition.resolution)
         agreement = adjusted_rand(partition.labels_N, other.labels_N)
         split = min(partition.communities, other.communities) > 1
         return agreement, agreement if split else 0.0
@@ -211,7 +219,7 @@ class CommunityFinder:
         """The finest of the rungs whose split is as stable as the best; None where none is."""
         evidence_R = self._evidence_R[rungs.start : rungs.stop]
         best = evidence_R.max()
-        if best < STABLE:
+        if best < self._stable:
             return None
         eligible_R = evidence_R >= best - TOLERANCE
         if in_force is not None:
@@ -219,3 +227,9 @@ class CommunityFinder:
                 self._evidence_R[in_force] >= best - TOLERANCE - HOLD
             )
         return rungs.start + int(np.flatnonzero(eligible_R)[-1])
+
+
+def _thinning(graph: AnyGraph, *, seed: int) -> Thinner:
+    if isinstance(graph, Graph):
+        return Thinning(graph, seed=seed)
+    return graph.thinning(seed=seed)

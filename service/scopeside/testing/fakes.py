@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from threading import Event
+from typing import Any
 
 import numpy as np
 
-from scopeside.messages import Array, ChipGrid, Float32, Graph, Partition, Segmentation
-from scopeside.ports import Embedder, EmbedderInfo
+from scopeside.messages import Array, ChipGrid, Float32, Partition, Segmentation
+from scopeside.ports import AnyGraph, Embedder, EmbedderInfo
 
 
 class ListSink:
@@ -29,7 +30,7 @@ class FixedClusterer:
     def __init__(self, labels_N: Array) -> None:
         self._labels_N = np.asarray(labels_N, dtype=np.int32)
 
-    def partition(self, graph: Graph, *, resolution: float, seed: int) -> Partition:
+    def partition(self, graph: AnyGraph, *, resolution: float, seed: int) -> Partition:
         del graph, seed
         return Partition(
             labels_N=self._labels_N,
@@ -90,3 +91,23 @@ class FaultyEmbedder:
         if call in self.fail_on:
             raise RuntimeError(f"call {call} was to fail")
         return self._inner.embed(prepared, grid)
+
+
+class ListTap:
+    """A tap that keeps what it is offered, up to `room` messages; `looks` counts its turns."""
+
+    def __init__(self, *, room: int = 2**31) -> None:
+        self.messages: list[tuple[tuple[bytes, ...], int, float]] = []
+        self.dropped = 0
+        self.looks = 0
+        self._room = room
+
+    def offer(self, parts: Sequence[Any], *, at_ns: int, at_s: float) -> bool:
+        if len(self.messages) == self._room:
+            self.dropped += 1
+            return False
+        self.messages.append((tuple(bytes(part) for part in parts), at_ns, at_s))
+        return True
+
+    def look(self) -> None:
+        self.looks += 1

@@ -39,22 +39,34 @@ def display(title: str, *, plain: bool, every_s: float = 0.0) -> Iterator[Show]:
 
 
 class _Lines:
-    """One line for new results; a note when it differs from the last one in its first words."""
+    """One line for new results, or for drops where no results come.
+
+    A note is said when it differs from the last one in its first words.
+    """
 
     def __init__(self, title: str, *, every_s: float) -> None:
         self._every_s = every_s
         self._said_s = float("-inf")
         self._results = 0
+        self._resultless_drops = 0
         self._note = ""
         sys.stderr.write(f"{title}\n")
 
     def __call__(self, snapshot: Snapshot, note: str) -> None:
         now_s = time.monotonic()
-        if snapshot.results > self._results and now_s - self._said_s >= self._every_s:
-            self._results, self._said_s = snapshot.results, now_s
-            sys.stdout.write(terminal.line(snapshot) + "\n")
-            sys.stdout.flush()
+        if now_s - self._said_s >= self._every_s:
+            if snapshot.results > self._results:
+                self._say(terminal.line(snapshot), now_s)
+            elif snapshot.resultless_drops > self._resultless_drops:
+                self._say(terminal.drop_line(snapshot), now_s)
+            self._results = snapshot.results
+            self._resultless_drops = snapshot.resultless_drops
         if note.split()[:3] != self._note.split()[:3]:
             self._note = note
             if note:
                 sys.stderr.write(note + "\n")
+
+    def _say(self, line: str, now_s: float) -> None:
+        self._said_s = now_s
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

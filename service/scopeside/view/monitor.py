@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from scopeside.client.result import Result, ResultAccounting
+from scopeside.errors import DropReason
 from scopeside.latency import LatencyLog, Percentiles
+from scopeside.wire.arrays import short
 
 RATE_WINDOW_S = 10.0
 """The rate counts results that came within this time."""
@@ -37,7 +39,12 @@ class CommunityRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What a view shows; `state` is None where no heartbeat came lately."""
+    """What a view shows; `state` is None where no heartbeat came lately.
+
+    `accounting` is of the last result's series, up to that result; `service_books` are of the
+    whole service, up to its last heartbeat. Each tells of drops that the other cannot.
+    `resultless_drops` rises with every heartbeat that tells of new drops and follows no result.
+    """
 
     state: str | None
     uptime_s: float | None
@@ -49,6 +56,9 @@ class Snapshot:
     stages: Mapping[str, Percentiles]
     communities: tuple[CommunityRow, ...]
     accounting: ResultAccounting | None
+    service_books: ResultAccounting | None
+    resultless_drops: int
+    last_drop: str | None
     resolution: float | None
     last_error: str | None
 
@@ -65,6 +75,10 @@ class Monitor:
         self._books: ResultAccounting | None = None
         self._heartbeat: Mapping[str, Any] = {}
         self._heartbeat_s: float | None = None
+        self._service_books: ResultAccounting | None = None
+        self._results_at_heartbeat = 0
+        self._resultless_drops = 0
+        self._drop: Mapping[str, Any] = {}
         self._error: str | None = None
 
     def result(self, result: Result, *, now_s: float) -> None:
@@ -83,6 +97,11 @@ class Monitor:
         kind = event.get("kind")
         if kind == "heartbeat":
             self._heartbeat, self._heartbeat_s = event, now_s
+            self._take_totals(event.get("totals"))
+        elif kind == "drop":
+            # `overload` says what happened by its name; it must not hide what needs a fix.
+            if event.get("reason") != DropReason.OVERLOAD or not self._drop:
+                self._drop = event
         elif kind == "error":
             self._error = str(event.get("message", event.get("error", "unknown error")))
 
@@ -103,9 +122,23 @@ class Monitor:
             stages=self._latency.stages(),
             communities=self._communities(),
             accounting=self._books,
+            service_books=self._service_books,
+            resultless_drops=self._resultless_drops,
+            last_drop=_drop_in_words(self._drop) if self._drop else None,
             resolution=last.graph.get("resolution") if last else None,
             last_error=self._error,
         )
+
+    def _take_totals(self, totals: Any) -> None:
+        try:
+            books = ResultAccounting.from_message(totals)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return  # A heartbeat without books still says that the service lives.
+        known = self._service_books.dropped_total if self._service_books is not None else 0
+        if books.dropped_total > known and self.results == self._results_at_heartbeat:
+            self._resultless_drops += 1
+        self._service_books = books
+        self._results_at_heartbeat = self.results
 
     def _rate_hz(self) -> float:
         """Intervals over time, so that a rate needs two results and no window to fill."""
@@ -130,3 +163,13 @@ class Monitor:
             for entry in self._last.communities
         ]
         return tuple(sorted(rows, key=lambda row: (-row.fraction, row.id)))
+
+
+def _drop_in_words(drop: Mapping[str, Any]) -> str:
+    """Return a drop's reason, whose it was where that could be read, and the service's sentence."""
+    words = str(drop.get("reason"))
+    if drop.get("series") is not None:
+        words += f", series {short(drop['series'])}"
+    if drop.get("frame") is not None:
+        words += f", frame {drop['frame']}"
+    return f"{words}: {drop.get('message')}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scopeside.client.result import ResultAccounting
 from scopeside.view.monitor import CommunityRow, Snapshot
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 STEADY = 0.005
 """A trend below half a per cent of the frame is shown as none."""
@@ -29,19 +31,41 @@ def line(snapshot: Snapshot) -> str:
     return " | ".join(part for part in parts if part)
 
 
+def drop_line(snapshot: Snapshot) -> str:
+    """Return one line for drops while no result comes: what was dropped, and why the last was."""
+    parts = ["no new result", drops_in_words(snapshot)]
+    if snapshot.last_drop:
+        parts.append(f"last drop: {snapshot.last_drop}")
+    parts.append(f"service {snapshot.state or 'not heard from'}")
+    return " | ".join(parts)
+
+
 def drops_in_words(snapshot: Snapshot) -> str:
-    """Return dropped, duplicate and missing counts; empty when there are none."""
-    books = snapshot.accounting
-    if books is None:
-        return ""
-    words = [f"{count} {reason}" for reason, count in sorted(books.dropped.items()) if count]
-    dropped = f"dropped {', '.join(words)}" if words else ""
-    others = [
-        f"{count} {name}"
-        for name, count in (("duplicate", books.duplicate), ("missing", books.missing))
-        if count
-    ]
-    return "; ".join(filter(None, [dropped, *others]))
+    """Return dropped, duplicate and missing counts; empty when none are known.
+
+    Those of the series come first; those of the whole service where it counts more of anything,
+    because its frames were dropped since the last result, in another series, or in none.
+    """
+    series, service = snapshot.accounting, snapshot.service_books
+    of_series = _counts(series) if series is not None else {}
+    of_service = _counts(service) if service is not None else {}
+    words = [_in_words(of_series)]
+    if any(count > of_series.get(name, 0) for name, count in of_service.items()):
+        words.append(f"since the service began: {_in_words(of_service)}")
+    return "; ".join(filter(None, words))
+
+
+def _counts(books: ResultAccounting) -> dict[str, int]:
+    """Return what went wrong: drops by their reason, then `duplicate` and `missing`."""
+    others = {"duplicate": books.duplicate, "missing": books.missing}
+    return dict(sorted(books.dropped.items())) | others
+
+
+def _in_words(counts: dict[str, int]) -> str:
+    others = ("duplicate", "missing")
+    dropped = [f"{n} {name}" for name, n in counts.items() if n and name not in others]
+    words = [f"dropped {', '.join(dropped)}"] if dropped else []
+    return "; ".join(words + [f"{counts[name]} {name}" for name in others if counts.get(name)])
 
 
 def panel(snapshot: Snapshot, *, title: str) -> RenderableType:
@@ -66,14 +90,22 @@ def panel(snapshot: Snapshot, *, title: str) -> RenderableType:
         rows += [Text(), _latency_table(snapshot)]
     if snapshot.communities:
         rows += [Text(), _community_table(snapshot.communities)]
-    drops = drops_in_words(snapshot)
-    rows += [
-        Text(),
-        Text(drops or "nothing dropped, nothing missing", style="yellow" if drops else "dim"),
-    ]
+    rows += [Text(), _drops_text(snapshot)]
+    if snapshot.last_drop:
+        rows.append(Text(f"last drop: {snapshot.last_drop}", style="yellow"))
     if snapshot.last_error:
         rows.append(Text(f"last error: {snapshot.last_error}", style="red"))
     return Panel(Group(*rows), title=title, title_align="left")
+
+
+def _drops_text(snapshot: Snapshot) -> Text:
+    from rich.text import Text
+
+    drops = drops_in_words(snapshot)
+    if drops:
+        return Text(drops, style="yellow")
+    heard = snapshot.accounting is not None or snapshot.service_books is not None
+    return Text("nothing dropped, nothing missing" if heard else "no books yet", style="dim")
 
 
 def _latency_table(snapshot: Snapshot) -> Table:

@@ -39,6 +39,7 @@ from scopeside.wire.parsing import (
     unpack_header,
     validate_header,
 )
+from scopeside.wire.plain import plain
 
 TOPIC_START = b"scopeside.start"
 TOPIC_FRAME = b"scopeside.frame"
@@ -129,7 +130,7 @@ def encode_frame(
         frame=number,
         channels=described,
         pixel_size_m=pixel_size_m,
-        stage=None if stage is None else dict(stage),
+        stage=stage,
         pixel_to_stage=pixel_to_stage,
         dose_e_per_m2=dose_e_per_m2,
         clock=None if clock_offset_ns is None else clock,
@@ -146,9 +147,17 @@ def encode_end(
 
 
 def _encode(topic: bytes, **fields: Any) -> list[Buffer]:
-    given = {"v": VERSION} | {key: value for key, value in fields.items() if value is not None}
-    header = validate_header(_MODELS[topic], given)
-    packed: bytes = msgpack.packb(given)
+    given = {key: value for key, value in fields.items() if value is not None}
+    try:
+        header = validate_header(_MODELS[topic], {"v": VERSION} | plain(given))
+        # What was validated is sent, not what was given: an int where a float belongs is a float.
+        checked = header.model_dump(exclude={"user"}, exclude_none=True)
+        user = {} if header.user is None else {"user": header.user}
+        packed: bytes = msgpack.packb(checked | user)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise DropError(
+            DropReason.BAD_HEADER, f"A header cannot be packed: {short(str(error))}."
+        ) from error
     limits = LimitSettings()
     check_user(header.user, len(packed), limits)
     if isinstance(header, FrameHeader):

@@ -91,6 +91,35 @@ def test_a_chip_does_not_depend_on_the_others_in_its_tile(request, name):
     assert not np.array_equal(first[0, 1], alone[0, 1])
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("tiles", [1, 2, 7])
+def test_tiles_abreast_give_the_bits_of_one_after_the_other(weights, cache_folder, threads, tiles):
+    one, several = (
+        OpenVinoEncoder(weights, precision="fp32", threads=count, cache=cache_folder)
+        for count in (1, threads)
+    )
+    _, _, expected = run(one, (2, 1, 32, 32), "pool", tiles=tiles)
+    _, _, found = run(several, (2, 1, 32, 32), "pool", tiles=tiles)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_tile_that_cannot_be_run_leaves_none_running(openvino_encoder):
+    program = openvino_encoder.compile((2, 1, 32, 32), "pool")
+    good = np.zeros((5, 2, 1, 32, 32), np.float32)
+    with pytest.raises(RuntimeError, match="shape"):
+        program(np.zeros((5, 3, 1, 32, 32), np.float32), np.zeros((5, 3, 2048), np.float32))
+    out = np.full((5, 2, 2048), np.nan, np.float32)
+    program(good, out)
+    assert np.isfinite(out).all()
+
+
+def test_every_map_of_a_tile_is_turned_round(weights, torch_encoder, openvino_encoder):
+    _, _, expected = run(torch_encoder, (2, 1, 64, 96), "map", tiles=2)
+    _, _, found = run(openvino_encoder, (2, 1, 64, 96), "map", tiles=2)
+    assert found.shape == (2, 2, 2, 3, 2048)
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3 * expected.std())
+
+
 def test_encoders_say_what_they_are(torch_encoder, openvino_encoder):
     assert torch_encoder.name == f"torch-{torch.__version__}"
     assert (torch_encoder.device, torch_encoder.precision) == ("cpu", "fp32")

@@ -11,6 +11,7 @@ import numpy as np
 
 from scopeside.messages import Array, Graph, Partition
 from scopeside.partitions import community_count, edge_weights, modularity, relabelled
+from scopeside.ports import AnyGraph
 
 _TOLERANCE = 1e-5
 """Gain in modularity below which Louvain stops. The library's own 1e-3 stopped short of a
@@ -37,8 +38,10 @@ class LouvainClusterer:
     def name(self) -> str:
         return self._name
 
-    def partition(self, graph: Graph, *, resolution: float, seed: int) -> Partition:
+    def partition(self, graph: AnyGraph, *, resolution: float, seed: int) -> Partition:
         """Find communities; `resolution` 1 is plain modularity, a lower one joins more."""
+        if not isinstance(graph, Graph):
+            graph = graph.brought()
         if graph.edges > 0:
             labels_N = relabelled(_louvain(graph, resolution, seed))
         elif graph.weights_E is None:
@@ -53,7 +56,7 @@ class LouvainClusterer:
         )
 
 
-def undivided(graph: Graph, *, resolution: float) -> Partition:
+def undivided(graph: AnyGraph, *, resolution: float) -> Partition:
     """Return the partition of a frame that shows nothing to tell its chips apart."""
     labels_N = np.zeros(graph.nodes, dtype=np.int32)
     return Partition(

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from scopeside.looks import Looks
 from scopeside.messages import Array, Float32, Graph, Int32, Int64, Partition
 from scopeside.partitions import (
     community_count,
@@ -19,12 +20,13 @@ from scopeside.partitions import (
     modularity,
     relabelled,
 )
+from scopeside.ports import AnyGraph
 
 _BLOCK_ROWS = 1024
 
 
 def merge_small(
-    graph: Graph, partition: Partition, unit_ND: Float32, *, min_chips: int
+    graph: AnyGraph, partition: Partition, unit: Float32 | Looks, *, min_chips: int
 ) -> Partition:
     """Join communities of fewer than `min_chips` chips to their most similar neighbour.
 
@@ -38,9 +40,13 @@ def merge_small(
         small_K = np.bincount(labels_N) < min_chips
         if len(small_K) <= 1 or not small_K.any():
             break
-        target_K = _heaviest_neighbour(graph, labels_N, small_K)
+        target_K = (
+            heaviest_neighbours(graph, labels_N, small_K)
+            if isinstance(graph, Graph)
+            else graph.heaviest_neighbours(labels_N, small_K)
+        )
         if np.array_equal(target_K, np.arange(len(target_K))):
-            target_K = _nearest_prototype(unit_ND, labels_N, small_K)
+            target_K = _nearest_prototype(unit, labels_N, small_K)
         labels_N = _joined(labels_N, target_K)
     if labels_N is partition.labels_N:
         return partition
@@ -52,7 +58,7 @@ def merge_small(
     )
 
 
-def _heaviest_neighbour(graph: Graph, labels_N: Int32, small_K: Array) -> Int64:
+def heaviest_neighbours(graph: Graph, labels_N: Int32, small_K: Array) -> Int64:
     """For each small community the label it shares most weight with; itself where none."""
     communities = len(small_K)
     source_E = labels_N[edge_rows(graph)].astype(np.int64)
@@ -71,7 +77,7 @@ def _heaviest_neighbour(graph: Graph, labels_N: Int32, small_K: Array) -> Int64:
     return target_K
 
 
-def _nearest_prototype(unit_ND: Float32, labels_N: Int32, small_K: Array) -> Int64:
+def _nearest_prototype(unit: Float32 | Looks, labels_N: Int32, small_K: Array) -> Int64:
     """For each small community the large one of the most similar mean embedding.
 
     Without any large community nothing can be told apart, and all become one.
@@ -80,7 +86,8 @@ def _nearest_prototype(unit_ND: Float32, labels_N: Int32, small_K: Array) -> Int
     small, large = np.flatnonzero(small_K), np.flatnonzero(~small_K)
     if len(large) == 0:
         return np.zeros_like(target_K)
-    prototypes_KD = directions(mean_rows(unit_ND, labels_N))
+    means_KD = mean_rows(unit, labels_N) if isinstance(unit, np.ndarray) else unit.means(labels_N)
+    prototypes_KD = directions(means_KD)
     for start in range(0, len(small), _BLOCK_ROWS):
         block = small[start : start + _BLOCK_ROWS]
         similarity = prototypes_KD[block] @ prototypes_KD[large].T

@@ -23,8 +23,9 @@ class ChipsEmbedder:
 
     The encoder is compiled once, for `(batch, 1, input_px, input_px)`: a new grid only changes
     the number of tiles. Where a GPU's memory does not hold a tile, smaller ones are taken.
-    `prepare` reuses one buffer, of which a smaller grid takes the front, so that shapes which
-    alternate allocate nothing: what it returns lasts until it is called again.
+    `prepare` reuses one buffer, of which a smaller grid takes the front: what it returns lasts
+    until it is called again, and a stream that alternates between shapes allocates for the
+    largest once.
     """
 
     def __init__(self, encoder: Encoder, weights: Weights, *, input_px: int, batch: int) -> None:
@@ -51,6 +52,16 @@ class ChipsEmbedder:
     @property
     def info(self) -> EmbedderInfo:
         return self._info
+
+    @property
+    def encoder(self) -> Encoder:
+        """The library, device and weights that compute."""
+        return self._encoder
+
+    @property
+    def batch(self) -> int:
+        """Chips in a tile; smaller than asked for where the device's memory did not hold more."""
+        return self._batch
 
     def plan(self, grid: ChipGrid) -> None:
         """Make room for `grid`'s chips and touch it; nothing is compiled."""

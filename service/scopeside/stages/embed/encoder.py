@@ -71,6 +71,11 @@ class DeviceProgram(Protocol):
 class DeviceEncoder(Encoder, Protocol):
     """An encoder that also leaves inputs and outputs on its device."""
 
+    @property
+    def place(self) -> torch.device:
+        """The device, as torch names it."""
+        ...
+
     def device_program(self, tiles: int, shape_BCHW: ShapeBCHW, head: Head) -> DeviceProgram:
         """Return the program for `tiles` inputs of `(B, 1, H, W)`, which has run once.
 

@@ -63,6 +63,10 @@ class TensorRtEncoder:
         return device_title(self._device)
 
     @property
+    def place(self) -> torch.device:
+        return self._device
+
+    @property
     def precision(self) -> str:
         return self._precision
 

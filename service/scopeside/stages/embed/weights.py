@@ -96,7 +96,8 @@ def read_checkpoint(path: Path, *, name: str, expected: Iterable[Expected] = ())
         data = path.read_bytes()
     except OSError as error:
         raise WeightsError(
-            f"The weights file {path} cannot be read: {error.strerror or error}."
+            f"The weights file {path} cannot be read ({error.strerror or error}): give one that"
+            " can, or a name that `scopeside weights list` shows."
         ) from error
     sha256 = hashlib.sha256(data).hexdigest()
     for one in expected:

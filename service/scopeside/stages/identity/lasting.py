@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from scopeside.looks import Looks, looks_of
 from scopeside.messages import Float32, Int64
 from scopeside.stages.identity.gallery import Gallery
 
@@ -23,30 +24,28 @@ LEAST_CHIPS = 3
 """Fewer chips than this are no community (`communities.min_chips`)."""
 
 
-def lasting(before_N: Int64, ids_N: Int64, embeddings_ND: Float32, gallery: Gallery) -> Int64:
+def lasting(before_N: Int64, ids_N: Int64, embeddings: Float32 | Looks, gallery: Gallery) -> Int64:
     """Return `ids_N` with the chips of lost identities given back that still look like them.
 
     `before_N` are the ids of the last frame on the same chips. An id that is in `ids_N` has lost
     nothing. Embeddings are the encoder's, neither centred nor scaled.
     """
+    looks = looks_of(embeddings)
     lasting_N = ids_N.copy()
     for id_ in np.setdiff1d(before_N, ids_N).tolist():
         if id_ not in gallery:
             continue
         was_C = np.flatnonzero(before_N == id_)
         others_M, at_C = np.unique(ids_N[was_C], return_inverse=True)
-        nearer_C = _nearer(embeddings_ND[was_C], gallery.means([id_, *others_M.tolist()]), at_C)
+        nearer_C = _nearer(looks, was_C, gallery.means([id_, *others_M.tolist()]), at_C)
         if nearer_C.sum() >= max(LEAST_CHIPS, LASTING_SHARE * len(was_C)):
             lasting_N[was_C[nearer_C]] = id_
     return lasting_N
 
 
-def _nearer(embeddings_CD: Float32, means_MD: Float32, at_C: Int64) -> NDArray[np.bool_]:
+def _nearer(looks: Looks, chips_C: Int64, means_MD: Float32, at_C: Int64) -> NDArray[np.bool_]:
     """Return which chips lie nearer to the first mean than to the one after it at `at_C`."""
-    norm_C = np.maximum(np.linalg.norm(embeddings_CD, axis=1), np.finfo(np.float32).tiny)
     # Half the squared distance of a unit vector, less what is the same for every mean.
-    away_CM = 0.5 * np.einsum("md,md->m", means_MD, means_MD) - (
-        embeddings_CD @ means_MD.T / norm_C[:, None]
-    )
+    away_CM = 0.5 * np.einsum("md,md->m", means_MD, means_MD) - looks.products(chips_C, means_MD)
     nearer_C: NDArray[np.bool_] = away_CM[:, 0] < away_CM[np.arange(len(at_C)), 1 + at_C]
     return nearer_C

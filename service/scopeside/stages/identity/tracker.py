@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scopeside.looks import Looks, looks_of
 from scopeside.messages import ChipGrid, Float32, Identified, Int64, Partition
 from scopeside.partitions import adjusted_rand, contingency, relabelled
 from scopeside.prototypes import (
@@ -94,13 +95,16 @@ class IdentityTracker:
         """Name an identity or, with None, take its name away; False where it is not known."""
         return self._gallery.set_name(id_, name)
 
-    def identify(self, partition: Partition, embeddings_ND: Float32, grid: ChipGrid) -> Identified:
+    def identify(
+        self, partition: Partition, embeddings: Float32 | Looks, grid: ChipGrid
+    ) -> Identified:
         """Give every chip of the frame a persistent id.
 
-        `embeddings_ND` are the encoder's, neither centred nor scaled.
+        `embeddings` are the encoder's, neither centred nor scaled.
         """
         self._frame += 1
-        looks = prototypes_of(embeddings_ND, partition.labels_N, unit=self._unit)
+        chips = looks_of(embeddings)
+        looks = prototypes_of(chips, partition.labels_N, unit=self._unit)
         id_K = self._recognised(looks, partition, grid)
         self._learn(looks, id_K)
         self._bear(looks, id_K)
@@ -108,15 +112,15 @@ class IdentityTracker:
         ids_N = id_K[partition.labels_N]
         before = self._before
         if before is not None and before.grid == grid and self._merge_distance > 0:
-            ids_N = lasting(before.ids_N, ids_N, embeddings_ND, self._gallery)
+            ids_N = lasting(before.ids_N, ids_N, chips, self._gallery)
         self._before = _Before(ids_N=ids_N, lent_N=lent_K[partition.labels_N], grid=grid)
-        present, chips = np.unique(ids_N, return_counts=True)
+        present, counts = np.unique(ids_N, return_counts=True)
         appeared, vanished = self._gallery.attend(frozenset(present.tolist()), frame=self._frame)
         return Identified(
             ids_N=ids_N.astype(np.uint16),
             identities=tuple(
                 self._gallery.identity(id_, chips=count, frame=self._frame)
-                for id_, count in zip(present.tolist(), chips.tolist(), strict=True)
+                for id_, count in zip(present.tolist(), counts.tolist(), strict=True)
             ),
             appeared=appeared,
             vanished=vanished,

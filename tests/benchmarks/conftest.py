@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 # Last, so that no script is taken for a folder of tests.
-sys.path.append(str(Path(__file__).parents[3] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

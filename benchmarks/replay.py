@@ -1,0 +1,319 @@
+"""Does replay keep its schedule, and does a long replay leave the service as it was?
+
+    .venv/bin/python benchmarks/replay.py [--frames N]
+
+Paces: `replay` as a process sends small frames, 1,000 a second, to a receiver that only counts.
+The long run: `replay --fast` pushes them through `serve`, which records them too; memory is sampled
+from outside, and the books are compared with what was sent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import zmq
+
+from harness import Report, Row, quick_parser, say, significant, spread
+from scopeside.client.control import ControlClient
+from scopeside.recording.reader import Recording
+from scopeside.recording.verify import verify
+from scopeside.testing.specimen import IrradiatedFilm
+from scopeside.wire.native import TOPIC_END, TOPIC_FRAME
+
+RATE_HZ = 1000
+PACE_FRAMES = 8000
+ROUNDS = 3
+SHAPE = (96, 64)
+DIFFERENT = 200
+"""Frames in the file, which loops."""
+
+SAMPLE_S = 0.25
+SETTLED = 0.1
+"""Share of the long run after which memory must not grow any more: buffers have their size."""
+
+SERVICE = ["embed.backend=null", "chips.size_px=32", f"service.frame_shape=[{SHAPE[0]},{SHAPE[1]}]"]
+READY_S = 120.0
+
+
+def scopeside(*words: str, **options: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "scopeside", *words], stdout=subprocess.DEVNULL, **options
+    )
+
+
+def film(folder: Path) -> Path:
+    """A file of small frames, as uint16 counts."""
+    specimen = IrradiatedFilm(shape=(96, 96))
+    frames_NYX = np.stack(
+        [
+            specimen.expose(specimen.dose_full_e_per_m2 * at / DIFFERENT, number=at).counts_YX[
+                : SHAPE[0], : SHAPE[1]
+            ]
+            for at in range(DIFFERENT)
+        ]
+    )
+    path = folder / "film.npy"
+    np.save(path, frames_NYX.astype("<u2"))
+    return path
+
+
+def counted(endpoint: str, ready: threading.Event) -> Row:
+    """Receive until a series ends; a process of its own is not worth it, since waiting is all."""
+    context = zmq.Context()
+    socket = context.socket(zmq.SUB)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RCVHWM, 0)
+    socket.setsockopt(zmq.SUBSCRIBE, b"")
+    socket.connect(endpoint)
+    ready.set()
+    frames = 0
+    while socket.poll(60_000):
+        topic = socket.recv_multipart()[0]
+        frames += topic == TOPIC_FRAME
+        if topic == TOPIC_END:
+            break
+    socket.close()
+    context.term()
+    return {"received": frames}
+
+
+def paced(source: Path, *words: str, folder: Path) -> Row:
+    """One replay to a receiver that only counts; what it says of its lateness."""
+    endpoint, report = f"ipc://{folder}/paced", folder / "paced.json"
+    found: Row = {}
+    ready = threading.Event()
+    receiver = threading.Thread(target=lambda: found.update(counted(endpoint, ready)))
+    receiver.start()
+    ready.wait()
+    process = scopeside(
+        "replay", str(source), "--to", endpoint, *words, "--report", str(report), "--quiet"
+    )
+    process.wait()
+    receiver.join()
+    said = json.loads(report.read_text())
+    return found | {"sent": said["frames"], "rate_hz": said["rate_hz"]} | said["lateness"]
+
+
+def pace_rows(report: Report, sources: dict[str, tuple[Path, list[str]]], folder: Path) -> None:
+    runs: dict[str, list[Row]] = {name: [] for name in sources}
+    for number in range(ROUNDS):
+        for name, (path, words) in sources.items():
+            row = paced(path, *words, folder=folder)
+            runs[name].append(row)
+            say(f"round {number + 1}, {name}: p99 {1e3 * row['p99_s']:.2f} ms, {row['late']} late")
+    report.table(
+        f"Lateness of sends at {RATE_HZ} frames a second",
+        [
+            {
+                "source": name,
+                "frames": rows[0]["sent"],
+                "received": min(row["received"] for row in rows),
+                "p50_ms": spread(1e3 * row["p50_s"] for row in rows),
+                "p99_ms": spread(1e3 * row["p99_s"] for row in rows),
+                "worst_ms": significant(1e3 * max(row["worst_late_s"] for row in rows)),
+                "late": spread(row["late"] for row in rows),
+                "bunched": spread(row["bunched"] for row in rows),
+            }
+            for name, rows in runs.items()
+        ],
+    )
+    for name, rows in runs.items():
+        best = min(row["p99_s"] for row in rows)
+        report.aim(
+            f"send lateness at {RATE_HZ} frames/s from {name}, p99, best of {ROUNDS} rounds",
+            "at most",
+            1.0,
+            "ms",
+            1e3 * best,
+        )
+
+
+@contextmanager
+def serving(folder: Path, recording: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """`serve` as a process that pulls frames and records them; yields it and its control."""
+    control = f"ipc://{folder}/control"
+    sets = [
+        *SERVICE,
+        "ingest.socket=pull",
+        f"ingest.endpoint=ipc://{folder}/frames",
+        f"publish.results=ipc://{folder}/results",
+        f"publish.events=ipc://{folder}/events",
+        f"control.endpoint={control}",
+    ]
+    log = (folder / "serve.log").open("wb")
+    process = scopeside(
+        "serve", "--record", str(recording), *(f"--set={one}" for one in sets), stderr=log
+    )
+    try:
+        with ControlClient(control) as client:
+            client.wait_until("ready", READY_S)
+        yield process, control
+    finally:
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+
+class Memory:
+    """Samples the resident memory of a process and its children until told to stop."""
+
+    def __init__(self, pid: int, total: int, segmented: Any) -> None:
+        self.rows: list[tuple[float, float, float]] = []
+        self._process = psutil.Process(pid)
+        self._total = total
+        self._segmented = segmented
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._sample)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def growth_mib(self, which: int) -> tuple[float, float]:
+        """Return the least memory after the run has settled, and the most after that."""
+        settled = [row for row in self.rows if row[0] >= SETTLED]
+        values = [row[which] for row in settled]
+        # The median of the first and of the last tenth: single samples catch buffers in use.
+        tenth = max(1, len(values) // 10)
+        return float(np.median(values[:tenth])), float(np.median(values[-tenth:]))
+
+    def _sample(self) -> None:
+        while not self._stop.wait(SAMPLE_S):
+            done = self._segmented() / self._total
+            recorder = sum(child.memory_info().rss for child in self._process.children())
+            self.rows.append((done, self._process.memory_info().rss / 2**20, recorder / 2**20))
+
+
+def settled_totals(client: ControlClient, frames: int) -> Row:
+    """Wait until every frame that was sent is in the books; what is missing then is missing."""
+    until_s = time.monotonic() + READY_S
+    while True:
+        totals: Row = client.call("status")["totals"]
+        if totals["received"] >= frames and not totals["in_flight"]:
+            return totals
+        if time.monotonic() >= until_s:
+            return totals
+        time.sleep(0.05)
+
+
+def long_run(report: Report, source: Path, frames: int, folder: Path) -> None:
+    recording = folder / "long.h5"
+    with serving(folder, recording) as (process, control), ControlClient(control) as client:
+        memory = Memory(process.pid, frames, lambda: client.call("status")["totals"]["segmented"])
+        begun_s = time.monotonic()
+        replay = scopeside(
+            *("replay", str(source), "--to", f"ipc://{folder}/frames", "--socket", "push"),
+            *("--fast", "--loop", "0", "--frames", str(frames), "--quiet"),
+        )
+        replay.wait()
+        memory.stop()
+        totals = settled_totals(client, frames)
+        seconds = time.monotonic() - begun_s
+    with Recording(recording) as opened:
+        verdict = verify(opened)
+    settled = totals["segmented"] + sum(totals["dropped"].values()) + totals["duplicate"]
+    rows = []
+    for name, which in (("service", 1), ("recording process", 2)):
+        first, last = memory.growth_mib(which)
+        rows.append(
+            {
+                "process": name,
+                "settled_mib": significant(first, 4),
+                "last_mib": significant(last, 4),
+                "grown_mib": significant(last - first),
+            }
+        )
+        report.aim(
+            f"growth of the {name}'s memory over {frames} frames",
+            "at most",
+            8.0,
+            "MiB",
+            last - first,
+        )
+    report.table("Memory in the long run", rows)
+    report.table(
+        "Books of the long run",
+        [
+            {
+                "sent": frames,
+                **{key: totals[key] for key in ("received", "segmented", "missing", "duplicate")},
+                "dropped": sum(totals["dropped"].values()),
+                "balanced": totals["received"] == settled,
+                "recorded messages": verdict.messages,
+                "recording sound": verdict.sound and verdict.complete,
+                "seconds": significant(seconds, 4),
+                "rate_hz": significant(frames / seconds, 4),
+            }
+        ],
+    )
+    report.aim("frames of the long run segmented", "at least", frames, "", totals["segmented"])
+    report.aim(
+        "messages of the long run neither in the books nor recorded",
+        "at most",
+        0,
+        "",
+        totals["received"] - settled + frames + 2 - verdict.messages,
+    )
+
+
+def main() -> int:
+    parser = quick_parser(__doc__)
+    parser.add_argument("--frames", type=int, default=20_000, help="of the long run")
+    arguments = parser.parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    report = Report(
+        name="replay",
+        question="Does replay keep its schedule, and does a long one leave the service as it was?",
+        how=(
+            f"Frames of {SHAPE[0]} x {SHAPE[1]} uint16. Paces: `replay` in a process of its own, to"
+            f" a SUB socket that only counts, {ROUNDS} rounds by turns; lateness is the time from"
+            " the scheduled to the actual send. The long run: `replay --fast --socket push` into"
+            " `serve` with the null embedder, which records every message too; resident memory is"
+            f" sampled every {SAMPLE_S} s, and what it was after {SETTLED:.0%} of the frames is"
+            " compared with what it is at the end (medians of a tenth of the samples each)."
+        ),
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = film(folder)
+        recorded = folder / "run.h5"
+        recorder = scopeside(
+            *("record", "--from", f"ipc://{folder}/rec", "-o", str(recorded), "--until-end"),
+            *("--quiet", "--socket", "pull"),
+        )
+        loops = str(PACE_FRAMES // DIFFERENT)
+        scopeside(
+            *("replay", str(source), "--to", f"ipc://{folder}/rec", "--socket", "push"),
+            *("--rate", str(RATE_HZ), "--loop", loops, "--quiet"),
+        ).wait()
+        recorder.wait()
+        sources = {
+            "a file": (source, ["--rate", str(RATE_HZ), "--loop", loops]),
+            "a recording": (recorded, ["--rate", str(RATE_HZ)]),
+        }
+        pace_rows(report, sources, folder)
+        long_run(report, source, arguments.frames, folder)
+    if (report._busy_before or 0.0) > 0.1:
+        report.notes.append(
+            "Other programs took a large share of the cores meanwhile: lateness is then mostly the"
+            " wait for a time slice of 3 ms, which no user program can avoid."
+        )
+    report.write()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

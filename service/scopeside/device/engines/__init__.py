@@ -1,0 +1,1 @@
+"""What finds communities on a card: our own kernels, cuGraph, or the host's library."""

@@ -1,0 +1,35 @@
+"""The orders of work that a pipeline keeps on its card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scopeside.device.card import Card, Line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Five lines, so that copies, the next frame's network and this frame's end do not queue.
+
+    `compute` has what takes long: up to the communities. `finish` has what the host waits for,
+    paint and regions among it, and goes first where the card has to choose. `tell` copies what
+    `compute` found, `copy_out` what `finish` made: in one line, this frame's label map would wait
+    behind what is to be told of the next.
+    """
+
+    copy_in: Line
+    compute: Line
+    tell: Line
+    finish: Line
+    copy_out: Line
+
+    @classmethod
+    def of(cls, card: Card) -> Lines:
+        """Make the lines of a card."""
+        return cls(
+            copy_in=card.line(),
+            compute=card.line(),
+            tell=card.line(urgent=True),
+            finish=card.line(urgent=True),
+            copy_out=card.line(urgent=True),
+        )

@@ -1,0 +1,301 @@
+"""A frame's way through the service with every stage on a card; see `scopeside.pipeline`.
+
+    begin    receive -> contrast -> chips -> embed -> graph -> communities     launched, not waited
+    finish   identity -> mixture -> ids to the card -> label map -> regions    by host and card
+
+What `begin` launches needs no answer from the host, so it is one CUDA graph where Louvain is our
+own kernels, and the card works on it while the host finishes the frame before. Identities and the
+resolution are state of the host: frames are finished in order, and what was found at a resolution
+that is no longer in force is found anew. So the answer is the same with one frame at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from scopeside.clock import StageClock
+from scopeside.device.answers import Answers, answers
+from scopeside.device.back import download, measure_all, measured
+from scopeside.device.card import Card
+from scopeside.device.engines.engine import Engine
+from scopeside.device.lane import ASKED, Marks
+from scopeside.device.lines import Lines
+from scopeside.device.pixels import FrameKind, put
+from scopeside.device.plan import LANES, Plan, Planner, Track
+from scopeside.device.plans import Plans
+from scopeside.device.timing import card_stages
+from scopeside.errors import DeviceLostError
+from scopeside.messages import (
+    Frame,
+    GraphSummary,
+    Identified,
+    LabelMap,
+    Mixture,
+    Partition,
+    Provenance,
+    Segmentation,
+)
+from scopeside.settings import Settings
+from scopeside.stages.communities import merge_small, undivided
+from scopeside.stages.communities.parallel import fits
+from scopeside.stages.identity import IdentityTracker
+from scopeside.stages.labelmap import communities_of
+from scopeside.stages.mixture import mixture_of
+from scopeside.stages.resolution import CommunityFinder
+from scopeside_kernels.reference import Regions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A frame on the card; `life` says since which recovery."""
+
+    frame: Frame
+    plan: Plan
+    track: Track
+    resolution: float | None
+    replanned: bool
+    life: int
+    clock: StageClock
+
+
+class DevicePipeline:
+    """See `scopeside.ports.Segmenter`; `segment` does one frame after the other.
+
+    `engine_of` says which Louvain finds the communities of so many chips. `meter` reads the card's
+    figures. `keeps` is only held: what must stay loaded while no plan needs it.
+    """
+
+    lanes = LANES
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        provenance: Provenance,
+        planner: Planner,
+        finder: CommunityFinder,
+        tracker: IdentityTracker,
+        engine_of: Callable[[int], Engine],
+        meter: Callable[[], Mapping[str, Any]],
+        keeps: object = None,
+    ) -> None:
+        self.tracker = tracker
+        self.finder = finder
+        self.provenance = provenance
+        self._settings = settings
+        self._planner = planner
+        self._engine_of = engine_of
+        self._meter = meter
+        self._keeps = keeps
+        self._plans = Plans(planner, with_louvain=lambda chips: engine_of(chips).on_card)
+        self._life = 0
+        self._contrast_series: str | None = None
+        self._series: str | None = None
+
+    @property
+    def replans(self) -> int:
+        """How often it planned, the warm-up's plan among them."""
+        return self._plans.made
+
+    @property
+    def _card(self) -> Card:
+        return self._planner.card
+
+    @property
+    def _lines(self) -> Lines:
+        return self._planner.lines
+
+    def segment(self, frame: Frame) -> Segmentation:
+        """Segment one frame; see `scopeside.pipeline.Pipeline.segment`."""
+        return self.finish(self.begin(frame))
+
+    def begin(self, frame: Frame) -> Begun:
+        """Launch all that needs no identities; the host waits for nothing but its own copy."""
+        clock = StageClock()
+        self._planner.references.require_fit(frame)
+        with clock("plan"):
+            plan, replanned = self._plans.of(FrameKind.of(frame))
+        track = plan.next_track()
+        lane, marks, lines = track.lane, track.lane.marks, self._lines
+        with clock("receive"):
+            put(frame.image_YX, lane.pinned_YX)
+        with lines.copy_in.use():
+            marks.upload_begun.set()
+            lane.frame_YX.copy_(lane.pinned_YX, non_blocking=True)
+            marks.uploaded.set()
+        resolution = self._likely_resolution(track)
+        with lines.compute.use():
+            self._enter_contrast(frame.series)
+            if lane.workspace is not None and resolution is not None:
+                lane.workspace.set_resolution(resolution)
+            lines.compute.after(marks.uploaded)
+            track.front()
+            marks.computed.set()
+        lines.tell.after(marks.computed)
+        with lines.tell.use():
+            lane.told.copy()
+            marks.told.set()
+        return Begun(
+            frame=frame,
+            plan=plan,
+            track=track,
+            resolution=resolution,
+            replanned=replanned,
+            life=self._life,
+            clock=clock,
+        )
+
+    def finish(self, begun: Begun) -> Segmentation:
+        """Wait for the card, say who is who, and let it paint."""
+        if begun.life != self._life:
+            # A recovery has taken what this frame was begun with.
+            begun = self.begin(begun.frame)
+        frame, grid, lane, clock = begun.frame, begun.plan.grid, begun.track.lane, begun.clock
+        self._enter_series(frame.series)
+
+        lane.marks.told.wait()
+        told = answers(lane, self._lines.finish, resolution=begun.resolution)
+        with clock("communities"):
+            partition = self._divided(told)
+        with clock("identity"):
+            identified = self.tracker.identify(partition, told.looks, grid)
+        with clock("labelmap"):
+            mixture = mixture_of(identified.ids_N, told.looks, grid)
+        label_map, found = self._painted(begun.track, identified, mixture)
+        with clock("regions"):
+            communities = communities_of(
+                # Every pixel is under a chip, and every chip has an id that was asked for.
+                found,
+                identified,
+                frame,
+                labelled_px=int(found.area_px_K.sum()),
+            )
+
+        return Segmentation(
+            frame=frame,
+            image=told.contrast,
+            grid=grid,
+            identified=identified,
+            label_map=label_map,
+            communities=communities,
+            graph=GraphSummary(
+                edges=told.graph.edges,
+                resolution=partition.resolution,
+                modularity=partition.modularity,
+                communities=partition.communities,
+                stability=partition.stability,
+            ),
+            provenance=replace(self.provenance, clusterer=self._engine_of(grid.chips).name),
+            stages_s=_stages(clock, lane.marks),
+            replanned=begun.replanned,
+        )
+
+    def _divided(self, told: Answers) -> Partition:
+        """Return the communities of a frame, found at the resolution in force."""
+        partition = (
+            undivided(told.graph, resolution=self.finder.resolution)
+            if told.contrast.flat
+            else self.finder.find(told.graph, told.looks)
+        )
+        least = self._settings.communities.min_chips
+        return merge_small(told.graph, partition, told.units, min_chips=least)
+
+    def _painted(
+        self, track: Track, identified: Identified, mixture: Mixture
+    ) -> tuple[LabelMap, Regions]:
+        lane, lines = track.lane, self._lines
+        ids_K = np.array([identity.id for identity in identified.identities], np.uint16)
+        lane.ids.put(identified.ids_N, mixture, ids_K[:ASKED])
+        labels_YX = self._card.pinned(tuple(lane.labels_YX.shape), lane.labels_YX.dtype)
+        confidence_YX = self._card.pinned(tuple(lane.labels_YX.shape), lane.confidence_YX.dtype)
+        with lines.finish.use():
+            lane.ids.upload()
+            track.back()
+            lane.marks.finished.set()
+        lines.copy_out.after(lane.marks.finished)
+        with lines.copy_out.use():
+            lane.marks.download_begun.set()
+            download(lane, labels_YX, confidence_YX)
+            lane.marks.downloaded.set()
+        lane.marks.downloaded.wait()
+        if len(ids_K) <= ASKED:
+            found = measured(lane, len(ids_K))
+        else:
+            with lines.finish.use():
+                found = measure_all(lane, ids_K)
+        return LabelMap(labels_YX=labels_YX.numpy(), confidence_YX=confidence_YX.numpy()), found
+
+    def plan(self, shape: tuple[int, int]) -> None:
+        """Prepare for frames of `shape` with the expected pixels: the only moment at which anything
+        may be compiled, and memory taken."""
+        pixels = np.dtype(f"<{self._settings.service.frame_dtype}")
+        self._plans.of(FrameKind.of_pixels(shape, pixels))
+
+    def apply(self, settings: Settings, *, config_hash: str) -> None:
+        """Take over changed live settings; the next frame is the first to feel them."""
+        self._settings = settings
+        self.provenance = replace(self.provenance, config=config_hash)
+        self.finder.apply(settings)
+
+    def reset(self) -> None:
+        """Forget identities, names, held contrast and the chosen resolution."""
+        self.tracker.reset()
+        self.finder.reset()
+        self._contrast_series = None
+
+    def recover(self) -> None:
+        """Make everything on the card anew for the next frame, or say that it is lost."""
+        if not self._card.survives():
+            raise DeviceLostError(
+                f"{self._card.title} takes no more work from this process: restart the service"
+                " (a supervisor does, on this exit code); `nvidia-smi` and the system's log say"
+                " whether the card itself failed."
+            )
+        self._life += 1
+        self._plans.forget()
+
+    def figures(self) -> Mapping[str, Any]:
+        """Return what the card has to do, and how it is."""
+        plans = self._plans.kept
+        return {
+            "gpu": {
+                "title": self._card.title,
+                "planned": len(plans),
+                "captured": all(track.captured for plan in plans for track in plan.tracks),
+                **self._meter(),
+            }
+        }
+
+    def _likely_resolution(self, track: Track) -> float | None:
+        """Return what Louvain may run with before the frame's turn; None where it does not."""
+        workspace, resolution = track.lane.workspace, self.finder.resolution
+        if workspace is None or not fits(workspace.nodes, workspace.edges, resolution):
+            return None
+        return resolution
+
+    def _enter_contrast(self, series: str) -> None:
+        """Forget the held contrast of another series; in the order of the line in use."""
+        if series != self._contrast_series:
+            self._contrast_series = series
+            self._planner.held.forget()
+
+    def _enter_series(self, series: str) -> None:
+        if series == self._series:
+            return
+        self._series = series
+        self.finder.reset()
+        if self._settings.identity.scope == "series":
+            self.tracker.reset()
+
+
+def _stages(clock: StageClock, marks: Marks) -> dict[str, float]:
+    """Add up what host and card spent in each stage."""
+    seconds = {stage: clock.stages_s.get(stage, 0.0) for stage in ("plan", "receive")}
+    for stage, spent_s in (*card_stages(marks).items(), *clock.stages_s.items()):
+        if stage not in ("plan", "receive"):
+            seconds[stage] = seconds.get(stage, 0.0) + spent_s
+    return seconds

@@ -1,0 +1,67 @@
+"""The plans that are kept: of the last few kinds of frame, as far as the card's memory goes."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+
+from scopeside.device.pixels import FrameKind
+from scopeside.device.plan import Plan, Planner
+from scopeside.errors import DeviceMemoryError
+
+log = logging.getLogger(__name__)
+
+PLANNED_KINDS = 4
+"""Kinds of frame kept planned, as many as `scopeside.pipeline` keeps shapes."""
+
+
+class Plans:
+    """Makes a plan when a kind of frame comes first; `made` counts them.
+
+    `with_louvain` says, for a number of chips, whether Louvain runs with the frame.
+    """
+
+    def __init__(self, planner: Planner, *, with_louvain: Callable[[int], bool]) -> None:
+        self._planner = planner
+        self._with_louvain = with_louvain
+        self._plans: OrderedDict[FrameKind, Plan] = OrderedDict()
+        self.made = 0
+
+    @property
+    def kept(self) -> list[Plan]:
+        """The plans at hand; any thread may look."""
+        return list(self._plans.values())
+
+    def of(self, kind: FrameKind) -> tuple[Plan, bool]:
+        """Return the plan of a kind of frame, and whether it was made now.
+
+        Where the card's memory does not hold it, those of other kinds are forgotten first. Raises
+        DeviceMemoryError where that is not enough.
+        """
+        known = self._plans.get(kind)
+        if known is not None:
+            self._plans.move_to_end(kind)
+            return known, False
+        try:
+            plan = self._planned(kind)
+        except DeviceMemoryError as error:
+            if not self._plans:
+                raise
+            log.warning("forgetting plans of other frames", extra={"because": str(error)})
+            self.forget()
+            plan = self._planned(kind)
+        self._plans[kind] = plan
+        while len(self._plans) > PLANNED_KINDS:
+            self._plans.popitem(last=False)
+        self.made += 1
+        return plan, True
+
+    def forget(self) -> None:
+        """Drop all plans, and give back what they took once no frame needs it."""
+        self._plans.clear()
+        self._planner.card.release()
+
+    def _planned(self, kind: FrameKind) -> Plan:
+        chips = self._planner.grid(kind).chips
+        return self._planner.plan(kind, with_louvain=self._with_louvain(chips))

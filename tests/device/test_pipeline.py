@@ -1,0 +1,238 @@
+"""All stages on a device agree with those of the CPU, one frame at a time or two."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from device_bench import SIDE, SmallEncoder, of_series, on_cpu, on_device, settings_of, two_phases
+from kernel_definitions import instead_of_kernels
+from scopeside.device import answers, back, contrast, front, pipeline
+from scopeside.device.engines import kernel
+from scopeside.device.host_card import HostCard
+from scopeside.errors import DeviceLostError, DeviceMemoryError, DropError, DropReason
+from scopeside.partitions import adjusted_rand, relabelled
+from scopeside.stages.communities import LouvainClusterer
+
+FRAMES = [two_phases(number, front=front_) for number, front_ in enumerate((0.5, 0.5, 0.75))]
+KERNELS = (back, contrast, front, kernel)
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """The first two frames on the CPU, and by the kernels themselves."""
+    settings = settings_of()
+    return [
+        [one.segment(frame) for frame in FRAMES[:2]]
+        for one in (on_cpu(settings), on_device(settings))
+    ]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Definitions in place of kernels, for what is not about kernels."""
+    instead_of_kernels(monkeypatch, *KERNELS)
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """Every frame by itself, by the definitions."""
+    with pytest.MonkeyPatch.context() as patch:
+        instead_of_kernels(patch, *KERNELS)
+        device = on_device(settings_of())
+        return [device.segment(frame) for frame in FRAMES]
+
+
+def test_label_maps_are_those_of_the_cpu(runs):
+    for here, there in zip(*runs, strict=True):
+        assert there.label_map.labels_YX.dtype == np.uint16
+        assert there.label_map.confidence_YX.dtype == np.uint8
+        labels = [relabelled(one.label_map.labels_YX.ravel()) for one in (here, there)]
+        assert adjusted_rand(*labels) >= 0.98
+        np.testing.assert_array_equal(there.identified.ids_N, here.identified.ids_N)
+        shares = [one.label_map.confidence_YX.astype(int) for one in (here, there)]
+        # A chip's ballots are rounded: one of 64 may fall on the other side.
+        assert np.abs(shares[0] - shares[1]).max() <= 5
+
+
+def test_identities_contrast_and_graph_are_those_of_the_cpu(runs):
+    for here, there in zip(*runs, strict=True):
+        assert there.identified.identities == here.identified.identities
+        for figure in ("low", "high", "flat", "nonfinite_px", "saturated_fraction"):
+            assert getattr(there.image, figure) == getattr(here.image, figure)
+        assert there.graph.edges == here.graph.edges
+        assert there.graph.modularity == pytest.approx(here.graph.modularity, abs=1e-6)
+        assert there.graph.communities == here.graph.communities
+
+
+def test_communities_are_measured_on_the_map_that_is_published(runs):
+    for frame, there in zip(FRAMES[:2], runs[1], strict=True):
+        labels_YX = there.label_map.labels_YX
+        assert sum(one.fraction for one in there.communities) == pytest.approx(1.0)
+        for community in there.communities:
+            mask_YX = labels_YX == community.identity.id
+            assert community.area_px == mask_YX.sum()
+            assert community.mean_intensity == pytest.approx(frame.image_YX[mask_YX].mean())
+            ys, xs = np.nonzero(mask_YX)
+            assert community.bbox_px == (ys.min(), xs.min(), ys.max() + 1, xs.max() + 1)
+
+
+def test_every_stage_of_the_cpu_has_its_time_and_so_have_the_copies(runs):
+    here, there = (run[0].stages_s for run in runs)
+    assert set(there) == set(here) | {"receive", "upload", "download"}
+    assert list(there)[:3] == ["plan", "receive", "upload"]
+    assert all(seconds >= 0 for seconds in there.values())
+    assert [one.replanned for one in runs[1]] == [True, False]
+
+
+def test_two_frames_on_the_card_give_the_answers_of_one_at_a_time(alone, quick):
+    ahead = on_device(settings_of())
+    begun = [ahead.begin(FRAMES[0]), ahead.begin(FRAMES[1])]
+    found = [ahead.finish(begun[0])]
+    begun.append(ahead.begin(FRAMES[2]))
+    found += [ahead.finish(one) for one in begun[1:]]
+    for one, together in zip(alone, found, strict=True):
+        np.testing.assert_array_equal(together.label_map.labels_YX, one.label_map.labels_YX)
+        np.testing.assert_array_equal(together.label_map.confidence_YX, one.label_map.confidence_YX)
+        assert together.communities == one.communities
+
+
+def test_a_frame_begun_at_a_resolution_no_longer_in_force_is_divided_anew(quick):
+    device = on_device(settings_of(graph={"resolution": 0.02}))
+    begun = device.begin(FRAMES[0])
+    # Below the least that the kernel's integers hold, scikit-network divides.
+    assert device.finish(begun).graph.resolution == 0.02
+    begun = device.begin(FRAMES[0])
+    device.apply(settings_of(graph={"resolution": 0.5}), config_hash="new")
+    found = device.finish(begun)
+    expected = on_cpu(settings_of()).segment(FRAMES[0])
+    assert found.provenance.config == "new"
+    assert found.graph.resolution == 0.5
+    assert found.graph.modularity == pytest.approx(expected.graph.modularity, abs=1e-6)
+
+
+def test_a_series_holds_its_first_contrast_and_forgets_it_with_the_next(quick):
+    settings = settings_of(preprocess={"contrast": "series"})
+    brighter = two_phases(4)
+    brighter = replace(
+        brighter, channels=(replace(brighter.channels[0], values=3 * brighter.image_YX),)
+    )
+    flat = still(np.full((SIDE, SIDE), 7, np.uint16))
+    frames = [flat, FRAMES[0], brighter, flat, of_series(brighter, "next"), FRAMES[1]]
+    cpu, device = on_cpu(settings, LouvainClusterer()), on_device(settings, "cpu")
+    # Two at a time: the window must be held in the order in which frames were begun.
+    begun = [device.begin(frames[0])]
+    found = []
+    for frame in frames[1:]:
+        begun.append(device.begin(frame))
+        found.append(device.finish(begun.pop(0)))
+    found.append(device.finish(begun.pop(0)))
+    for frame, there in zip(frames, found, strict=True):
+        here = cpu.segment(frame)
+        assert (there.image.low, there.image.high) == (here.image.low, here.image.high)
+        assert there.image.flat == here.image.flat
+        assert there.graph.communities == here.graph.communities
+        np.testing.assert_array_equal(there.identified.ids_N, here.identified.ids_N)
+
+
+def test_resolution_by_stability_is_that_of_the_cpu_with_its_library(quick):
+    settings = settings_of(graph={"resolution": "auto"})
+    cpu, device = on_cpu(settings, LouvainClusterer()), on_device(settings, "cpu")
+    for number in range(4):
+        here, there = (one.segment(two_phases(number)) for one in (cpu, device))
+        assert there.graph.resolution == here.graph.resolution
+        assert there.graph.stability == pytest.approx(here.graph.stability, abs=1e-9)
+        np.testing.assert_array_equal(there.identified.ids_N, here.identified.ids_N)
+
+
+def test_more_communities_than_a_launch_counts_and_measures_come_out_the_same(
+    alone, quick, monkeypatch
+):
+    for module in (front, answers, kernel):
+        monkeypatch.setattr(module, "KEPT", 1)
+    monkeypatch.setattr(pipeline, "ASKED", 1)
+    found = on_device(settings_of()).segment(FRAMES[0])
+    assert len(found.communities) == 2
+    assert found.communities == alone[0].communities
+    assert found.graph == alone[0].graph
+
+
+def test_a_frame_smaller_than_a_chip_is_one_community_by_the_kernels_too():
+    frame = still(np.random.default_rng(0).integers(0, 99, (20, 24)).astype(np.uint8))
+    here, there = (one(settings_of()).segment(frame) for one in (on_cpu, on_device))
+    assert there.graph.edges == 0
+    np.testing.assert_array_equal(there.label_map.labels_YX, here.label_map.labels_YX)
+    assert there.communities == here.communities
+
+
+def test_pixels_that_no_card_takes_are_dropped():
+    frame = still(np.zeros((8, 8), np.int64))
+    with pytest.raises(DropError) as dropped:
+        on_device(settings_of()).begin(frame)
+    assert dropped.value.reason is DropReason.BAD_DTYPE
+
+
+def test_after_a_recovery_what_was_begun_is_finished(alone, quick):
+    device = on_device(settings_of())
+    begun = [device.begin(FRAMES[0]), device.begin(FRAMES[1])]
+    device.recover()
+    found = [device.finish(one) for one in begun]
+    assert [one.replanned for one in found] == [True, False]
+    for expected, one in zip(alone, found, strict=False):
+        np.testing.assert_array_equal(one.label_map.labels_YX, expected.label_map.labels_YX)
+
+
+def test_a_card_that_takes_no_more_work_ends_the_process_with_its_own_code():
+    class Dead(HostCard):
+        def survives(self):
+            return False
+
+    with pytest.raises(DeviceLostError) as lost:
+        on_device(settings_of(), card=Dead()).recover()
+    assert lost.value.exit_code == 10
+    assert "restart" in str(lost.value)
+
+
+def test_plans_of_other_frames_make_room_for_one_that_does_not_fit(quick, caplog):
+    class Full(SmallEncoder):
+        def device_program(self, tiles, shape_BCHW, head):
+            if self.programs == 1:
+                self.programs += 1
+                raise DeviceMemoryError("It does not fit.")
+            return super().device_program(tiles, shape_BCHW, head)
+
+    device = on_device(settings_of(), encoder=Full())
+    device.plan((SIDE, SIDE))
+    with caplog.at_level(logging.WARNING):
+        device.plan((SIDE, SIDE + 1))
+    assert "forgetting plans" in caplog.text
+    assert device.figures()["gpu"]["planned"] == 1
+    with pytest.raises(DeviceMemoryError):
+        on_device(settings_of(), encoder=SimpleNamespace(device_program=_full)).plan((SIDE, SIDE))
+
+
+def _full(tiles, shape_BCHW, head):
+    raise torch.OutOfMemoryError("full")
+
+
+def test_work_that_cannot_be_captured_is_launched_kernel_by_kernel(alone, quick, caplog):
+    class NoGraphs(HostCard):
+        def captured(self, line, work):
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    device = on_device(settings_of(), card=NoGraphs())
+    with caplog.at_level(logging.WARNING):
+        found = device.segment(FRAMES[0])
+    assert "could not be captured" in caplog.text
+    assert device.figures()["gpu"]["captured"] is False
+    np.testing.assert_array_equal(found.label_map.labels_YX, alone[0].label_map.labels_YX)
+
+
+def still(image_YX):
+    frame = two_phases()
+    return replace(frame, channels=(replace(frame.channels[0], values=image_YX),))
