@@ -93,8 +93,8 @@ def test_build_makes_the_engines_of_every_shape_and_says_what_was_here(cache, li
 
 
 def test_build_takes_the_frame_shape_of_the_settings(cache, library, capsys):
-    words = ["--set", "service.frame_shape=[64,48]", "--set", "chips.size_px=32"]
-    assert main(["engine", "build", *words]) == 0
+    sets = ["service.frame_shape=[64,48]", "chips.size_px=32", "embed.batch=1024"]
+    assert main(["engine", "build", *(f"--set={one}" for one in sets)]) == 0
     assert capsys.readouterr().out.startswith("frames of 64 x 48: ")
     assert library.built == [(6, 1, 32, 32)]
 

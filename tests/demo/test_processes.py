@@ -1,6 +1,5 @@
-import os
-import signal
-import threading
+import subprocess
+import sys
 import time
 
 import pytest
@@ -43,23 +42,33 @@ def test_a_child_that_would_run_for_ever_is_ended(tmp_path):
     assert child.exit_code is not None
 
 
-def test_children_end_when_their_parent_is_told_to(tmp_path):
-    kept = []
-    told = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM))
+TOLD = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from scopeside.demo.processes import Child, children
 
-    def work():
-        with children() as stack:
-            kept.append(Child(["watch", "--results", f"ipc://{tmp_path}/x"], log=tmp_path / "log"))
-            stack.callback(kept[0].stop)
-            told.start()
-            time.sleep(60)
-
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt):
-        work()
-    told.join()
+folder = Path(sys.argv[1])
+before = signal.getsignal(signal.SIGTERM)
+kept = []
+try:
+    with children() as stack:
+        words = ["watch", "--results", f"ipc://{folder / 'x'}"]
+        kept.append(Child(words, log=folder / "log"))
+        stack.callback(kept[0].stop)
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        time.sleep(60)
+except KeyboardInterrupt:
     assert kept[0].exit_code is not None
     assert signal.getsignal(signal.SIGTERM) == before
+    print("ended")
+"""
+
+
+def test_children_end_when_their_parent_is_told_to(tmp_path):
+    # A process of its own is told: a signal to this one would be for whatever runs the tests.
+    words = [sys.executable, "-c", TOLD, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path):
