@@ -12,12 +12,8 @@ os.environ.setdefault("TRITON_INTERPRET", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With TRITON_INTERPRET=0 tests of kernels need a card: `make test-gpu` runs those.
-
-    They compile every variant that they launch, which takes longer than interpreting it.
-    """
+    """With TRITON_INTERPRET=0 tests of kernels need a card: `make test-gpu` runs those."""
     if os.environ["TRITON_INTERPRET"] == "0":
         for item in items:
             if item.path.name.endswith("_kernel.py"):
                 item.add_marker(pytest.mark.gpu)
-                item.add_marker(pytest.mark.timeout(600))
