@@ -1,8 +1,10 @@
-"""What is different for tests that need a card: others' warnings, and the time to compile."""
+"""What is different for tests that need a card: packages of extras, others' warnings, time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
+from typing import NoReturn
 
 import pytest
 
@@ -22,3 +24,15 @@ def relax(items: Iterable[pytest.Item]) -> None:
         item.add_marker(OWN_WARNINGS_FAIL)
         if item.get_closest_marker("timeout") is None:
             item.add_marker(TIME)
+
+
+def absent(reason: str, *extras: str, environ: Mapping[str, str] = os.environ) -> NoReturn:
+    """End a test of a card for want of packages that `extras` bring.
+
+    It fails where one of them was installed, which GPU_EXTRA says as for `make test-gpu` (by
+    default `gpu`), and is skipped where another was.
+    """
+    installed = environ.get("GPU_EXTRA", "gpu")
+    if installed in extras:
+        pytest.fail(f"{reason}: the extra {installed} brings it")
+    pytest.skip(f"{reason}: the extra {installed} does not bring it")

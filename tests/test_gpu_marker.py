@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from card_items import OWN_WARNINGS_FAIL, TIME, relax
+from card_items import OWN_WARNINGS_FAIL, TIME, absent, relax
 
 ROOT = Path(__file__).parents[1]
 ONE = "tests/stages/embed/test_on_gpu.py::test_bytes_that_are_no_engine_are_refused"
@@ -69,3 +69,19 @@ def test_only_tests_of_a_card_are_lenient_about_warnings_and_have_time_to_compil
     assert card.markers[1:] == [OWN_WARNINGS_FAIL, TIME]
     assert slow.markers[1:] == [pytest.mark.timeout(900), OWN_WARNINGS_FAIL]
     assert other.markers == [pytest.mark.e2e]
+
+
+@pytest.mark.parametrize(
+    ("environ", "outcome"),
+    [
+        ({}, pytest.fail.Exception),
+        ({"GPU_EXTRA": "gpu"}, pytest.fail.Exception),
+        ({"GPU_EXTRA": "rtx"}, pytest.skip.Exception),
+        ({"GPU_EXTRA": "none"}, pytest.skip.Exception),
+    ],
+)
+def test_what_the_installed_extra_does_not_bring_is_skipped_and_never_what_it_brings(
+    environ, outcome
+):
+    with pytest.raises(outcome, match="cuGraph not installed"):
+        absent("cuGraph not installed", "gpu", environ=environ)
