@@ -1,25 +1,30 @@
 # Everything here works on a machine with Python 3.11+, git and a C compiler; no GPU needed.
 # PYTHON     the interpreter that makes .venv           (default python3)
 # INPUT      a recorded file for `make demo`             (default: a simulated run)
-# GPU_EXTRA  what the targets for a GPU install: gpu, or rtx (default gpu)
+# GPU_EXTRA  what the targets for a GPU install: gpu, rtx, or none (default gpu)
+# MEASURE    words for benchmarks/gpu.py, as --workload A --only frames (default: everything)
 # TEST_JOBS  test processes side by side               (default 2)
 # TORCH_PIP  extra pip options for torch, for example    --extra-index-url ADDRESS-OF-CPU-WHEELS
 
 PYTHON    ?= python3
 INPUT     ?=
 GPU_EXTRA ?= gpu
+MEASURE   ?=
 TORCH_PIP ?=
 TEST_JOBS ?= 2
 VENV      := .venv
 BIN       := $(VENV)/bin
 PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
+# The packages of the extras one by one, so that a card is measured with those that install here.
+PARTS_gpu := nvidia-ml-py torch-tensorrt cupy-cuda13x pylibcugraph-cu13
+PARTS_rtx := nvidia-ml-py torch-tensorrt-rtx
 SRC       := service kernels tests benchmarks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-gpu check fmt bench bench-gpu bench-quality clean
+.PHONY: help demo test test-gpu check fmt bench bench-gpu bench-gpu-here bench-quality clean
 
 help:  ## Show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.engine  ## Set up, then run simulator, service and subscriber (INPUT=FILE replays a recording)
 	@$(BIN)/python -m scopeside demo $(if $(INPUT),"$(INPUT)") --out out/demo
@@ -28,7 +33,7 @@ test: $(VENV)/.tests  ## Set up with test tools, then run all tests
 	@$(BIN)/python -m pytest --numprocesses $(TEST_JOBS) --dist loadfile
 
 test-gpu: $(VENV)/.tests .gpu $(VENV)/.extra-$(GPU_EXTRA)  ## Run every test that needs the NVIDIA GPU of this machine
-	@TRITON_INTERPRET=0 $(BIN)/python -m pytest -m gpu
+	@TRITON_INTERPRET=0 GPU_EXTRA=$(GPU_EXTRA) $(BIN)/python -m pytest -m gpu
 
 check: $(VENV)/.tests  ## Formatting, lint, types and import contracts; changes nothing
 	@$(BIN)/ruff format --check $(SRC)
@@ -43,10 +48,14 @@ fmt: $(VENV)/.tests  ## Format and fix what can be fixed
 bench: $(VENV)/.tests  ## Measure on this machine and refresh benchmarks/results (under ten minutes on two cores)
 	@$(BIN)/python benchmarks/run.py
 
-bench-gpu: $(VENV)/.tests .gpu $(VENV)/.extra-$(GPU_EXTRA)  ## Check and time kernels, engines and frames on this GPU, refresh benchmarks/results
-	@$(BIN)/python benchmarks/gpu_kernels.py
-	@$(BIN)/python benchmarks/gpu_pipeline.py
-	@$(BIN)/python benchmarks/table.py
+bench-gpu: $(VENV)/.tests .gpu  ## Check and time kernels, engines and frames on this GPU, refresh benchmarks/results
+	@for part in $(PARTS_$(GPU_EXTRA)); do \
+		$(PIP) install -c constraints.txt $$part || echo "setup: $$part does not install here, and is left out"; \
+	done
+	@$(BIN)/python benchmarks/gpu.py $(MEASURE)
+
+bench-gpu-here:  ## The same with PYTHON as it is, its torch and what else it has; installs nothing
+	@PYTHONPATH="$(CURDIR)/service:$(CURDIR)/kernels$${PYTHONPATH:+:$$PYTHONPATH}" $(PYTHON) benchmarks/gpu.py $(MEASURE)
 
 bench-quality: $(VENV)/.bench  ## Score the label maps against truth and baselines (about half an hour; SCOPESIDE_DATA)
 	@$(BIN)/python benchmarks/irradiation.py
@@ -82,6 +91,9 @@ $(VENV)/.tests: $(VENV)/.engine
 $(VENV)/.extra-gpu $(VENV)/.extra-rtx: $(VENV)/.extra-%: $(VENV)/.tests
 	@echo "setup: installing the extra $*"
 	@$(PIP) install -c constraints.txt -e '.[cpu,test,dev,$*]'
+	@touch $@
+
+$(VENV)/.extra-none: $(VENV)/.tests
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.tests

@@ -6,12 +6,14 @@ Shape suffix: N nodes.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import torch
 
+from gpu_attempt import attempted
 from gpu_setup import Scale, percentiles_ms, timed
 from harness import Row, significant
 from louvain_graphs import knn_graph
@@ -35,33 +37,48 @@ THRESHOLDS = (1e-3, 1e-5, THRESHOLD)
 FEATURES = 8
 
 
-def engine_rows(scale: Scale) -> list[Row]:
-    """Measure all engines on all sizes; `distinct` counts the answers to one question repeated."""
-    rows: list[Row] = []
+def engine_rows(scale: Scale) -> Iterator[list[Row]]:
+    """Measure all engines, size by size; `distinct` counts the answers to one question repeated."""
     for nodes in scale.nodes:
         graph = knn_graph(nodes, NOISE)
         yardstick = LouvainClusterer().partition(graph, resolution=RESOLUTION, seed=SEED).labels_N
-        for name, engine, clusterer in _engines(scale):
-            row: Row = {"nodes": nodes, "engine": engine, "what": name}
-            if clusterer is None:
-                rows.append(row | {"lacks": ", ".join(missing_packages()) or "a card"})
+        rows: list[Row] = []
+        for name, engine, make in _engines(scale):
+            what: Row = {"nodes": nodes, "engine": engine, "what": name}
+            if make is None:
+                rows.append(what | {"lacks": ", ".join(missing_packages()) or "a card"})
                 continue
-            rows.append(row | _measured(scale, graph, clusterer, yardstick))
-        rows.append({"nodes": nodes, "engine": "", "what": "kernels alone, launched as a graph"})
-        rows[-1] |= _kernels_alone(scale, graph)
-    return rows
+            row, flaw = attempted(
+                lambda make=make, graph=graph, labels_N=yardstick: _measured(
+                    scale, graph, make(), labels_N
+                )
+            )
+            rows.append(what | (row or flaw))
+        what = {"nodes": nodes, "engine": "", "what": "kernels alone, launched as a graph"}
+        row, flaw = attempted(lambda graph=graph: _kernels_alone(scale, graph))
+        yield [*rows, what | (row or flaw)]
 
 
-def _engines(scale: Scale) -> Iterator[tuple[str, str, Clusterer | None]]:
-    yield "kernel", "kernel", KernelClusterer()
-    yield "scikit-network, graph copied to the host", "cpu", LouvainClusterer()
-    library = None
-    if not scale.rehearsal and not missing_packages():
-        library = PylibcugraphLibrary(torch.device(scale.device))
+def _engines(scale: Scale) -> Iterator[tuple[str, str, Callable[[], Clusterer] | None]]:
+    """Return what makes each engine: a library that is installed may still fail to load."""
+    yield "kernel", "kernel", KernelClusterer
+    yield "scikit-network, graph copied to the host", "cpu", LouvainClusterer
+    has_cugraph = not scale.rehearsal and not missing_packages()
     for threshold in THRESHOLDS:
-        clusterer = None if library is None else CuGraphClusterer(library, threshold=threshold)
+        make = partial(_cugraph, scale.device, threshold) if has_cugraph else None
         # `auto` would take it at the threshold that is the default.
-        yield f"cuGraph, threshold {threshold:g}", "cugraph" * (threshold == THRESHOLD), clusterer
+        yield f"cuGraph, threshold {threshold:g}", "cugraph" * (threshold == THRESHOLD), make
+
+
+@cache
+def _cugraph(device: str, threshold: float) -> CuGraphClusterer:
+    return CuGraphClusterer(_library(device), threshold=threshold)
+
+
+@cache
+def _library(device: str) -> PylibcugraphLibrary:
+    """The whole process has one: it takes over the memory of CuPy and RMM."""
+    return PylibcugraphLibrary(torch.device(device))
 
 
 def _measured(scale: Scale, graph: Graph, clusterer: Clusterer, yardstick_N: Int32) -> Row:

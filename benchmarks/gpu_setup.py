@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -83,7 +84,14 @@ ON_CARD = Scale(
         Workload(name="B", side_px=2048, chip_px=64, stride_px=32),
         Workload(name="C", side_px=4096, chip_px=128, stride_px=64),
     ),
-    encoders=("torch fp32 eager", "torch fp16 eager", "torch fp16 captured", "tensorrt fp16"),
+    encoders=(
+        "torch fp32 eager",
+        "torch tf32 eager",
+        "torch fp16 eager",
+        "torch fp16 compiled",
+        "torch fp16 captured",
+        "tensorrt fp16",
+    ),
     pipelines=("torch fp32", "torch fp16", "tensorrt fp16"),
     frames=300,
     repeats=100,
@@ -102,6 +110,22 @@ REHEARSAL = Scale(
     # A survey of all resolutions takes the interpreter half a minute.
     sets=("graph.resolution=0.5", "embed.backend=torch", "embed.precision=fp32"),
 )
+
+
+@contextmanager
+def tf32(allowed: bool) -> Iterator[None]:  # noqa: FBT001  # a switch, and named by the function
+    """Let float32 products and convolutions be of TF32 within the block, or neither.
+
+    By itself torch rounds to TF32 in cuDNN's convolutions and not in products, so that a network
+    in float32 could be faster than the product that it is compared with.
+    """
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    kept = products.allow_tf32, convolutions.allow_tf32
+    products.allow_tf32 = convolutions.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        products.allow_tf32, convolutions.allow_tf32 = kept
 
 
 def shorten_louvain() -> None:

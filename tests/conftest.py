@@ -6,6 +6,8 @@ import signal
 import pytest
 from hypothesis import settings
 
+from card_items import relax
+
 # A shell that starts the tests in the background makes them, and every process they start,
 # ignore Ctrl-C; tests of Ctrl-C need it to arrive.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -15,6 +17,11 @@ settings.register_profile("scopeside", deadline=None)
 settings.load_profile("scopeside")
 
 NO_CARD = "needs an NVIDIA GPU that torch can use"
+
+
+@pytest.hookimpl(trylast=True)  # folders of tests say which of theirs need a card
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    relax(items)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -54,6 +54,11 @@ def canvas(
     return Canvas(view, whole, canary)
 
 
+def there(values: NDArray[Any]) -> torch.Tensor:
+    """The same values where the kernels run."""
+    return torch.from_numpy(values).to(DEVICE)
+
+
 def laid_out(values: NDArray[Any], layout: Layout) -> torch.Tensor:
     """The same values as an input in one of the `LAYOUTS`; packed ones are contiguous."""
     if layout == "packed":

@@ -37,6 +37,25 @@ def test_an_engine_that_is_unsteady_or_worse_is_not_taken_however_fast(flaw):
     assert steps(rows) == [{"up_to_chips": None, "engine": "kernel"}]
 
 
+def test_where_only_an_unsteady_engine_is_good_the_best_steady_one_is_taken():
+    rows = [
+        row(256, "cugraph", 0.1, distinct=7, modularity=0.9),
+        row(256, "kernel", 0.9, modularity=0.85),
+        row(256, "cpu", 0.5, modularity=0.8),
+    ]
+    assert steps(rows) == [{"up_to_chips": None, "engine": "kernel"}]
+
+
+def test_sizes_at_which_nothing_is_steady_have_no_step_and_write_nothing(tmp_path):
+    unsteady = row(256, "cugraph", 0.1, distinct=7)
+    assert steps([unsteady]) == []
+    assert steps([unsteady, row(512, "cpu", 1.0)]) == [{"up_to_chips": None, "engine": "cpu"}]
+    path = tmp_path / "crossovers.json"
+    path.write_text('{"measured": false, "cards": {}}')
+    write_crossovers(path, "Card 7", [unsteady], date="2030-01-02")
+    assert json.loads(path.read_text()) == {"measured": False, "cards": {}}
+
+
 def test_what_was_not_measured_or_is_no_choice_counts_for_nothing():
     rows = [
         {"nodes": 256, "engine": "cugraph", "lacks": "cupy"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -40,6 +41,84 @@ def test_a_rehearsal_measures_everything_and_writes_nothing_that_stays():
     assert "rehearsed: crossovers.json, gpu_pipeline.json" in done.stdout
     after = {path: path.read_bytes() for folder in KEPT for path in folder.glob("*.json")}
     assert after == before
+
+
+@pytest.fixture
+def scripts():
+    """The script with Triton's interpreter chosen, which its modules take for granted here."""
+    pytest.importorskip("triton", reason="Triton is not installed: pip install 'scopeside[gpu]'")
+    import gpu_encoders
+    import gpu_pipeline
+
+    return gpu_pipeline, gpu_encoders
+
+
+def test_a_row_that_fails_is_written_with_all_that_came_before_and_after(
+    scripts, tmp_path, monkeypatch
+):
+    pipeline, _ = scripts
+    monkeypatch.setattr("harness.busy_share", lambda: 0.0)
+    written = []
+
+    def broken(scale, workload, backend):
+        written.append(json.loads((tmp_path / "gpu_pipeline-encoders-frames.json").read_text()))
+        raise RuntimeError(f"{backend} does not run")
+
+    monkeypatch.setattr(pipeline, "run_of", broken)
+    monkeypatch.setattr(pipeline, "product_rates", lambda scale: {"fp32": 2.0})
+    monkeypatch.setattr(
+        pipeline, "encoder_rows", lambda scale, workload, rates: [{"backend": "torch fp32 eager"}]
+    )
+    failed = pipeline.measured(
+        pipeline.REHEARSAL, tmp_path, tmp_path / "none.json", ("encoders", "frames")
+    )
+    assert failed == 2
+    assert [table["title"] for table in written[0]["tables"]] == ["A matrix product", "The network"]
+    (found,) = [
+        table["rows"]
+        for table in json.loads((tmp_path / "gpu_pipeline-encoders-frames.json").read_text())[
+            "tables"
+        ]
+        if table["title"] == "A frame"
+    ]
+    assert [row["failed"] for row in found] == [
+        f"RuntimeError: {backend} does not run" for backend in pipeline.REHEARSAL.pipelines
+    ]
+
+
+def test_a_whole_run_and_its_parts_have_files_of_their_own(scripts):
+    pipeline, _ = scripts
+    scale, name = pipeline.ON_CARD, pipeline.result_name
+    assert name(scale, pipeline.PARTS) == "gpu_pipeline"
+    one = pipeline.replace(scale, workloads=scale.workloads[:1])
+    assert name(one, pipeline.PARTS) == "gpu_pipeline-A"
+    assert name(one, ("engines",)) == "gpu_pipeline-A-engines"
+
+
+def test_networks_are_timed_compiled_and_float32_without_tf32(scripts, monkeypatch):
+    import torch
+
+    pipeline, encoders = scripts
+    scale = pipeline.replace(
+        pipeline.REHEARSAL,
+        encoders=("torch fp32 eager", "torch tf32 eager", "torch fp32 compiled"),
+    )
+    rounded, compiled = [], []
+
+    def timed(card, line, run, repeats):
+        rounded.append((torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32))
+        with line.use():
+            run()
+        return [1.0]
+
+    monkeypatch.setattr(encoders, "timed", timed)
+    monkeypatch.setattr(torch, "compile", lambda module, **how: compiled.append(how) or module)
+    before = torch.backends.cudnn.allow_tf32
+    rows = encoders.encoder_rows(scale, scale.workloads[0], {"fp32": 1.0})
+    assert rounded == [(False, False), (True, True), (False, False)]
+    assert torch.backends.cudnn.allow_tf32 == before
+    assert compiled == [{"dynamic": False}]
+    assert ["share_of_product" in row for row in rows] == [True, False, True]
 
 
 def test_without_a_card_and_not_rehearsing_it_says_so_and_fails():

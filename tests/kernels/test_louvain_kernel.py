@@ -6,19 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awkward_graphs import GRAPHS, knn, planted, ring, star
+from kernel_canvas import DEVICE, there
 from planted import graph_of
 from scopeside.messages import Graph
 from scopeside_kernels import reference_louvain as rules
-from scopeside_kernels.reference_louvain import GraphBoundsError, Stage
-
-torch = pytest.importorskip("torch")
-pytest.importorskip("triton", reason="the kernels are written in Triton, which is not installed")
-
-from scopeside_kernels.louvain import (  # noqa: E402  # where Triton is missing this cannot be
+from scopeside_kernels.louvain import (
     Blocks,
     Rows,
     Workspace,
@@ -28,6 +25,7 @@ from scopeside_kernels.louvain import (  # noqa: E402  # where Triton is missing
     read,
     run,
 )
+from scopeside_kernels.reference_louvain import GraphBoundsError, Stage
 
 SHORT = ((Stage(6, 2), Stage(5, 4)), (Stage(3, 2),))
 """Few launches, as the interpreter takes milliseconds for each; both kinds of cycle."""
@@ -35,10 +33,8 @@ GARBAGE = -77
 
 
 def rows_of(graph: Graph) -> Rows:
-    weights_E = None if graph.weights_E is None else torch.from_numpy(graph.weights_E)
-    return Rows.from_csr(
-        torch.from_numpy(graph.offsets), torch.from_numpy(graph.neighbours_E), weights_E
-    )
+    weights_E = None if graph.weights_E is None else there(graph.weights_E)
+    return Rows.from_csr(there(graph.offsets), there(graph.neighbours_E), weights_E)
 
 
 def ell_rows_of(graph: Graph) -> Rows:
@@ -52,10 +48,10 @@ def ell_rows_of(graph: Graph) -> Rows:
     weights_NK[used_NK] = graph.weights_E
     begin_N = np.arange(graph.nodes, dtype=np.int32) * width
     return Rows(
-        begin_N=torch.from_numpy(begin_N),
-        end_N=torch.from_numpy((begin_N + degree_N).astype(np.int32)),
-        neighbours_E=torch.from_numpy(neighbours_NK.ravel()),
-        weights_E=torch.from_numpy(weights_NK.ravel()),
+        begin_N=there(begin_N),
+        end_N=there((begin_N + degree_N).astype(np.int32)),
+        neighbours_E=there(neighbours_NK.ravel()),
+        weights_E=there(weights_NK.ravel()),
     )
 
 
@@ -71,7 +67,7 @@ def planned(
     workspace = plan(
         graph.nodes,
         len(graph.neighbours_E) if edges is None else edges,
-        device="cpu",
+        device=DEVICE,
         resolution=resolution,
         schedule=schedule,
         blocks=blocks,
@@ -141,6 +137,7 @@ def test_how_launches_are_cut_into_programs_changes_nothing(blocks: Blocks) -> N
     check(graph, workspace)
 
 
+@pytest.mark.skipif(DEVICE != "cpu", reason="a card chooses the order of its programs itself")
 def test_order_of_the_programs_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The interpreter runs programs in ascending order; here they are counted from the end."""
     import triton.runtime.interpreter as interpreter
@@ -252,12 +249,12 @@ def test_graphs_that_do_not_fit_the_workspace_are_refused() -> None:
 def test_plans_beyond_the_bounds_are_refused() -> None:
     for nodes, edges in ((rules.MAX_NODES + 1, 1), (0, 1), (5, rules.MAX_EDGES + 1)):
         with pytest.raises(GraphBoundsError, match="fit the integers"):
-            plan(nodes, edges, device="cpu")
+            plan(nodes, edges, device=DEVICE)
     with pytest.raises(GraphBoundsError, match="resolution"):
-        plan(5, 4, device="cpu", resolution=0.001)
+        plan(5, 4, device=DEVICE, resolution=0.001)
     for stage in (Stage(33, 2), Stage(0, 2), Stage(4, 3)):
         with pytest.raises(ValueError, match="sweeps"):
-            plan(5, 4, device="cpu", schedule=((stage,),))
+            plan(5, 4, device=DEVICE, schedule=((stage,),))
     blocks = Blocks(rows=1, tile=16, row_warps=1, block=64, block_warps=1)
     with pytest.raises(ValueError, match="every thread"):
-        plan(5, 4, device="cpu", blocks=blocks)
+        plan(5, 4, device=DEVICE, blocks=blocks)

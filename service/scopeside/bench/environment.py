@@ -23,6 +23,8 @@ PACKAGES = (
         "torch-tensorrt-rtx",
         "scopeside",
     ),
+    *("triton", "tensorrt", "tensorrt-cu13", "tensorrt-rtx", "cupy-cuda13x", "cupy-cuda12x"),
+    *("pylibcugraph-cu13", "pylibcugraph-cu12", "rmm-cu13", "nvidia-ml-py"),
 )
 
 UNKNOWN = "unknown"

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from card_items import absent
 from scopeside.errors import EngineRefusedError
 from scopeside.settings import ChipSettings, EmbedSettings, ServiceSettings, Settings
 from scopeside.stages.embed import build_embedder
@@ -31,7 +32,7 @@ def engines(tmp_path_factory):
 def library():
     found = installed()
     if found.flavour is None:
-        pytest.fail(f"{found.reason}: these tests need one of the extras gpu and rtx")
+        absent(found.reason, "gpu", "rtx")
     return TensorRtLibrary("cuda:0")
 
 
@@ -134,7 +135,9 @@ def test_an_engine_is_kept_and_gives_the_same_bits_when_loaded_again(weights, li
 
 @pytest.mark.parametrize("backend", ["torch", "tensorrt"])
 @pytest.mark.parametrize("mode", ["chips", "shared"])
-def test_an_embedder_passes_its_parity_check_on_the_card(tmp_path, backend, mode):
+def test_an_embedder_passes_its_parity_check_on_the_card(request, tmp_path, backend, mode):
+    if backend == "tensorrt":
+        request.getfixturevalue("library")
     settings = Settings(
         device="cuda",
         chips=ChipSettings(size_px=32),

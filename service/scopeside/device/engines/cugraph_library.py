@@ -35,17 +35,16 @@ class PylibcugraphLibrary:
             )
         import cupy
         import rmm
-        from pylibraft.common import DeviceResources
 
         self._device = device
         self._line = CudaLine(device, priority=-1)
         share_pool(cupy, rmm, device)
         import pylibcugraph
+        from pylibraft.common import DeviceResources
 
         self._cupy, self._plc = cupy, pylibcugraph
-        pointer = self._line.stream.cuda_stream
-        self._stream = cupy.cuda.ExternalStream(pointer, device.index or 0)
-        self._resources = DeviceResources(stream=pointer)
+        self._stream = cupy_stream(cupy, self._line.stream, device.index or 0)
+        self._resources = DeviceResources(stream=self._line.stream.cuda_stream)
         self._handle = pylibcugraph.ResourceHandle(self._resources.getHandle())
         self._properties = pylibcugraph.GraphProperties(is_symmetric=True, is_multigraph=False)
 
@@ -96,6 +95,15 @@ class PylibcugraphLibrary:
             self._line.stream.synchronize()
         before.wait_stream(self._line.stream)
         return labels_N
+
+
+def cupy_stream(cupy: Any, stream: Any, index: int) -> Any:
+    """Return torch's stream as CuPy's; taking its handle alone is deprecated since CuPy 14."""
+    from_external = getattr(cupy.cuda.Stream, "from_external", None)
+    if from_external is None or not hasattr(stream, "__cuda_stream__"):
+        return cupy.cuda.ExternalStream(stream.cuda_stream, index)
+    with cupy.cuda.Device(index):
+        return from_external(stream)
 
 
 def share_pool(cupy: Any, rmm: Any, device: torch.device) -> None:
