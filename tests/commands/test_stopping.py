@@ -1,7 +1,8 @@
 """A signal sets a flag, and the handlers before it come back."""
 
-import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -9,12 +10,24 @@ import pytest
 from scopeside.commands.stopping import stopping
 
 
+TOLD = """
+import os, signal, sys
+from scopeside.commands.stopping import stopping
+
+with stopping() as stopped:
+    assert not stopped()
+    os.kill(os.getpid(), int(sys.argv[1]))
+    assert stopped()
+print("went on")
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_sets_the_flag_and_nothing_else(number):
-    with stopping() as stopped:
-        assert not stopped()
-        os.kill(os.getpid(), number)
-        assert stopped()
+    # In a process of its own: what runs the tests has its own idea of signals.
+    words = [sys.executable, "-c", TOLD, str(int(number))]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "went on\n", "")
 
 
 def test_the_handlers_before_come_back():
