@@ -9,7 +9,6 @@ import pytest
 
 from scopeside.commands.stopping import stopping
 
-
 TOLD = """
 import os, signal, sys
 from scopeside.commands.stopping import stopping
