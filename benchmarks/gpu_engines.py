@@ -118,7 +118,7 @@ def _kernels_alone(scale: Scale, graph: Graph) -> Row:
         workspace = kernel.plan(graph.nodes, places, device=card.device, resolution=RESOLUTION)
         louvain(rows, workspace)
     line.wait()
-    launch = card.captured(line, lambda: louvain(rows, workspace))
+    launch = card.captured(line, lambda: louvain(rows, workspace), pool=card.pool())
     return percentiles_ms(timed(card, line, launch, scale.repeats))
 
 

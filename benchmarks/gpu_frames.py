@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from gpu_setup import Scale, Workload, frames_of, percentiles_ms
@@ -73,20 +76,21 @@ def run_of(scale: Scale, workload: Workload, backend: str) -> Run:
     frames = [replace(given[n % len(given)], number=n) for n in range(scale.frames)]
     spent_s: list[float] = []
     stages_s: dict[str, list[float]] = {}
-    for frame in frames:
-        begun_s = time.perf_counter()
-        done = pipeline.segment(frame)
-        encoded(done)
-        spent_s.append(time.perf_counter() - begun_s)
-        for stage, seconds in done.stages_s.items():
-            stages_s.setdefault(stage, []).append(seconds)
+    with outlet() as (until, publish):
+        for frame in frames:
+            begun_s = time.perf_counter()
+            done = pipeline.segment(frame)
+            publish(encoded(done))
+            spent_s.append(time.perf_counter() - begun_s)
+            for stage, seconds in done.stages_s.items():
+                stages_s.setdefault(stage, []).append(seconds)
     what: Row = {"workload": workload.name, "backend": backend}
     memory = (pipeline.figures()["gpu"].get("memory_bytes") or {}).get("reserved", 0)
     return Run(
         pipeline=pipeline,
         stages=[what | {"stage": stage} | percentiles_ms(s) for stage, s in stages_s.items()],
         total=what
-        | {"chips": done.grid.chips}
+        | {"chips": done.grid.chips, "until": until}
         | percentiles_ms(spent_s)
         | {
             "frames_per_s": significant(rate_of(pipeline, frames), 4),
@@ -109,13 +113,41 @@ def rate_of(pipeline: Segmenter, frames: list[Frame]) -> float:
     return len(frames) / (time.perf_counter() - begun_s)
 
 
-def encoded(segmentation: Segmentation) -> None:
-    """Make the message that would be published."""
-    encode_segmentation(
+def encoded(segmentation: Segmentation) -> memoryview:
+    """Return the message that is published."""
+    return encode_segmentation(
         segmentation,
         accounting=Accounting(),
         clocks=lambda: (time.time_ns(), time.monotonic()),
     )
+
+
+@contextmanager
+def outlet() -> Iterator[tuple[str, Callable[[memoryview], None]]]:
+    """Yield until when a frame is timed, and what takes its message there.
+
+    That is a subscriber on this machine, by ZeroMQ over TCP, as the service has them. Without
+    pyzmq the encoded message is the end.
+    """
+    if importlib.util.find_spec("zmq") is None:
+        yield "encoded", lambda _message: None
+        return
+    import zmq
+
+    with zmq.Context() as context, context.socket(zmq.PUB) as out, context.socket(zmq.SUB) as there:
+        there.linger = out.linger = 0
+        there.subscribe(b"")
+        there.connect(f"tcp://127.0.0.1:{out.bind_to_random_port('tcp://127.0.0.1')}")
+        while not there.poll(10):  # until the subscription has reached the publisher
+            out.send(b"")
+        while there.poll(10):
+            there.recv()
+
+        def publish(message: memoryview) -> None:
+            out.send(message, copy=False)
+            there.recv(copy=False)
+
+        yield "at a subscriber", publish
 
 
 def agreement(scale: Scale, workload: Workload, there: Segmenter | None) -> Row:

@@ -80,11 +80,11 @@ def measured(scale: Scale, folder: Path, crossovers: Path, parts: Sequence[str] 
             question="How fast is a frame's whole way on this card, and does its label map agree?",
             how=(
                 f"Simulated films, default settings, {scale.frames} frames a row, one at a time"
-                " (from the received frame to its encoded message) and two at a time (frames per"
-                " second). Stages by events of the card and the host's clock. Networks and matrix"
-                f" product by events, {scale.repeats} launches each, float32 without TF32 but where"
-                " it is named; Louvain by the host's clock, as often. Frames are as the service"
-                " runs them: in fp32 cuDNN may round to TF32."
+                " (from the received frame to its message, `until` where) and two at a time (frames"
+                " per second, to encoded messages). Stages by events of the card and the host's"
+                f" clock. Networks and matrix product by events, {scale.repeats} launches each,"
+                " float32 without TF32 but where it is named; Louvain by the host's clock, as"
+                " often. Frames are as the service runs them: in fp32 cuDNN may round to TF32."
             ),
         ),
         folder=folder,

@@ -52,7 +52,9 @@ class SmallEncoder:
     def __init__(self):
         self.programs = 0
 
-    def device_program(self, tiles, shape_BCHW, head):
+    def device_program(self, tiles, shape_BCHW, head, *, captured):
+        if captured:
+            raise ValueError("The pipeline captures the network itself.")
         self.programs += 1
         return SmallProgram(tiles, shape_BCHW)
 

@@ -27,6 +27,7 @@ from triton.backends.compiler import GPUTarget
 from triton.backends.driver import DriverBase
 
 from scopeside_kernels.examples import EXAMPLES
+from scopeside_kernels.sources import fingerprint
 
 TABLE = Path(__file__).with_name("resources.json")
 
@@ -144,7 +145,8 @@ def main() -> None:
         str(capability): {name: asdict(found) for name, found in compile_all(capability).items()}
         for capability in arguments.target or TARGETS
     }
-    text = json.dumps({"triton": triton.__version__, "targets": targets}, indent=1)
+    made_of = {"triton": triton.__version__, "sources": fingerprint()}
+    text = json.dumps({**made_of, "targets": targets}, indent=1)
     # One kernel a line, so that a change is seen as one.
     text = re.sub(r"\{\s+(\"registers\"[^}]*?)\s+\}", lambda row: _one_line(row[1]), text) + "\n"
     if arguments.write:

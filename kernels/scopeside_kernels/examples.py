@@ -27,6 +27,8 @@ from scopeside_kernels.unit_rows import unit_rows
 
 FRAME = (1024, 1024)
 EMBEDDINGS = (1024, 2048)
+MEASURED = 64
+"""Communities in one launch of `regions`, as the service has it (`scopeside.device.lane.ASKED`)."""
 
 
 def _paint(chip_px: int, origins: int) -> None:
@@ -43,7 +45,7 @@ def _regions(dtype: torch.dtype) -> None:
         torch.zeros(FRAME, dtype=torch.uint16),
         torch.zeros(FRAME, dtype=torch.uint8),
         torch.zeros(FRAME, dtype=dtype),
-        torch.zeros(12, dtype=torch.uint16),
+        torch.zeros(MEASURED, dtype=torch.uint16),
     )
 
 

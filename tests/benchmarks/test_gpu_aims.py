@@ -47,6 +47,7 @@ def test_a_workload_is_judged_by_its_fastest_backend_and_what_failed_by_nothing(
         return {
             "workload": "A",
             "backend": backend,
+            "until": "encoded",
             "p50_ms": p50_ms,
             "p99_ms": 2 * p50_ms,
             "frames_per_s": 1000 / p50_ms,

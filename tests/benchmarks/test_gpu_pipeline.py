@@ -95,6 +95,25 @@ def test_a_whole_run_and_its_parts_have_files_of_their_own(scripts):
     assert name(one, ("engines",)) == "gpu_pipeline-A-engines"
 
 
+@pytest.mark.timeout(60)
+def test_a_frame_is_timed_until_a_subscriber_has_its_message(scripts):
+    import gpu_frames
+
+    with gpu_frames.outlet() as (until, publish):
+        assert until == "at a subscriber"
+        for size in (1, 3_000_000):
+            publish(memoryview(bytes(size)))
+
+
+def test_without_pyzmq_a_frame_is_timed_until_its_message_is_made(scripts, monkeypatch):
+    import gpu_frames
+
+    monkeypatch.setattr(gpu_frames.importlib.util, "find_spec", lambda name: None)
+    with gpu_frames.outlet() as (until, publish):
+        publish(memoryview(b"message"))
+    assert until == "encoded"
+
+
 def test_networks_are_timed_compiled_and_float32_without_tf32(scripts, monkeypatch):
     import torch
 

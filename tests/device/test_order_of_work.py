@@ -88,3 +88,22 @@ def test_a_time_asked_for_too_early_is_told(card):
         done.seconds_since(begun)
     done.wait()
     assert done.seconds_since(begun) == 1.0
+
+
+def test_every_plan_is_captured_into_memory_of_its_own(card, device):
+    assert device.figures()["gpu"]["captured"]
+    device.recover()
+    device.segment(two_phases(1))
+    assert device.figures()["gpu"]["captured"]
+
+
+def test_memory_of_graphs_that_are_gone_or_of_another_line_is_refused(card):
+    pool, (one, other) = card.pool(), (card.line(), card.line())
+    kept = card.captured(one, print, pool=pool)
+    with pytest.raises(RuntimeError, match="side by side"):
+        card.captured(other, print, pool=pool)
+    pool = card.pool()
+    kept = card.captured(one, print, pool=pool)
+    del kept
+    with pytest.raises(RuntimeError, match="last graph was gone"):
+        card.captured(one, print, pool=pool)

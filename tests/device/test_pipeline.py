@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +12,11 @@ import torch
 
 from device_bench import SIDE, SmallEncoder, of_series, on_cpu, on_device, settings_of, two_phases
 from kernel_definitions import instead_of_kernels
-from scopeside.device import answers, back, contrast, front, pipeline
+from scopeside.device import answers, back, contrast, front, pipeline, plan
 from scopeside.device.engines import kernel
 from scopeside.device.host_card import HostCard
+from scopeside.device.plan import LANES
+from scopeside.device.plans import PLANNED_KINDS
 from scopeside.errors import DeviceLostError, DeviceMemoryError, DropError, DropReason
 from scopeside.partitions import adjusted_rand, relabelled
 from scopeside.stages.communities import LouvainClusterer
@@ -198,31 +200,109 @@ def test_a_card_that_takes_no_more_work_ends_the_process_with_its_own_code():
     assert "restart" in str(lost.value)
 
 
-def test_plans_of_other_frames_make_room_for_one_that_does_not_fit(quick, caplog):
-    class Full(SmallEncoder):
-        def device_program(self, tiles, shape_BCHW, head):
-            if self.programs == 1:
-                self.programs += 1
-                raise DeviceMemoryError("It does not fit.")
-            return super().device_program(tiles, shape_BCHW, head)
+class Tight(SmallEncoder):
+    """Its programs fit the card only in tiles of at most `most`; `tried` are the batches."""
 
-    device = on_device(settings_of(), encoder=Full())
+    def __init__(self, most):
+        super().__init__()
+        self.most, self.tried = most, []
+
+    def device_program(self, tiles, shape_BCHW, head, *, captured):
+        self.tried.append(shape_BCHW[0])
+        if shape_BCHW[0] > self.most:
+            raise torch.OutOfMemoryError("It does not fit.")
+        return super().device_program(tiles, shape_BCHW, head, captured=captured)
+
+
+def test_while_warming_up_tiles_are_halved_until_all_that_a_frame_needs_fits(alone, quick, caplog):
+    encoder = Tight(most=1)
+    device = on_device(settings_of(), encoder=encoder)
+    with caplog.at_level(logging.WARNING):
+        device.plan((SIDE, SIDE))
+    assert encoder.tried == [4, 2, 1]
+    assert "tiles of 4 do not fit" in caplog.text
+    found = device.segment(FRAMES[0])
+    assert not found.replanned
+    assert device.figures()["gpu"] == {
+        "title": HostCard().title,
+        "planned": 1,
+        "captured": True,
+    }
+    np.testing.assert_array_equal(found.label_map.labels_YX, alone[0].label_map.labels_YX)
+    device.recover()
+    device.segment(FRAMES[0])
+    assert encoder.tried[3:] == [1]
+
+
+def test_where_not_even_tiles_of_one_fit_the_warm_up_ends_with_that(quick):
+    encoder = Tight(most=0)
+    with pytest.raises(DeviceMemoryError):
+        on_device(settings_of(), encoder=encoder).plan((SIDE, SIDE))
+    assert encoder.tried == [4, 2, 1]
+
+
+def test_while_frames_come_a_plan_that_does_not_fit_drops_the_frame_and_shrinks_nothing(quick):
+    encoder = Tight(most=0)
+    with pytest.raises(DeviceMemoryError):
+        on_device(settings_of(), encoder=encoder).begin(FRAMES[0])
+    assert encoder.tried == [4]
+
+
+def test_plans_of_other_frames_make_room_for_one_that_does_not_fit(quick, caplog, monkeypatch):
+    """What the first attempt had made is let go before the second, or that would not fit either."""
+
+    made, kept, left = plan.make_lane, [], []
+
+    def make_lane(*args, **how):
+        left.append(sum(one() is not None for one in kept))
+        lane = made(*args, **how)
+        kept.append(weakref.ref(lane.frame_YX))
+        if len(kept) == LANES + 2:
+            raise torch.OutOfMemoryError("full")
+        return lane
+
+    monkeypatch.setattr(plan, "make_lane", make_lane)
+    device = on_device(settings_of())
     device.plan((SIDE, SIDE))
     with caplog.at_level(logging.WARNING):
         device.plan((SIDE, SIDE + 1))
     assert "forgetting plans" in caplog.text
+    assert "do not fit" not in caplog.text
     assert device.figures()["gpu"]["planned"] == 1
-    with pytest.raises(DeviceMemoryError):
-        on_device(settings_of(), encoder=SimpleNamespace(device_program=_full)).plan((SIDE, SIDE))
+    # Lanes alive before each: those of the first plan, the attempt beside it, and the second one.
+    assert left == [0, 1, 2, 3, 0, 1]
 
 
-def _full(tiles, shape_BCHW, head):
-    raise torch.OutOfMemoryError("full")
+def test_running_out_of_memory_is_told_as_that_though_ending_the_capture_fails_too(quick):
+    class Full(HostCard):
+        def captured(self, line, work, *, pool):
+            try:
+                raise torch.OutOfMemoryError("full")
+            finally:
+                raise RuntimeError("operation failed due to a previous error during capture")
+
+    with pytest.raises(DeviceMemoryError, match="does not hold a plan"):
+        on_device(settings_of(), card=Full()).begin(FRAMES[0])
+
+
+def test_plans_that_another_thread_looks_at_do_not_change_under_it(quick):
+    device = on_device(settings_of())
+    device.plan((SIDE, SIDE))
+    looking = iter(device._plans._plans.values())
+    for columns in range(1, 6):
+        device.plan((SIDE, SIDE + columns))
+    assert len(list(looking)) == 1
+    assert device.figures()["gpu"]["planned"] == PLANNED_KINDS
+    made = device.replans
+    device.plan((SIDE, SIDE + 2))  # the oldest but in use again
+    device.plan((SIDE, SIDE + 7))
+    device.plan((SIDE, SIDE + 2))
+    assert device.replans == made + 1
 
 
 def test_work_that_cannot_be_captured_is_launched_kernel_by_kernel(alone, quick, caplog):
     class NoGraphs(HostCard):
-        def captured(self, line, work):
+        def captured(self, line, work, *, pool):
             raise RuntimeError("operation not permitted when stream is capturing")
 
     device = on_device(settings_of(), card=NoGraphs())

@@ -19,6 +19,10 @@ triton = pytest.importorskip(
     "triton", reason="Triton is not installed: pip install 'scopeside[gpu]'"
 )
 
+from scopeside.device import lane  # noqa: E402  # where Triton is missing this cannot be
+from scopeside_kernels import examples  # noqa: E402  # where Triton is missing this cannot be
+from scopeside_kernels.sources import code_of, fingerprint  # noqa: E402  # where Triton is missing this cannot be
+
 TARGETS = ["80", "86", "89", "90", "120"]
 
 
@@ -56,6 +60,26 @@ def test_what_is_launched_compiles_and_takes_what_the_table_says(
     assert list(kernels) == list(table["targets"][target]), f"other launches: {again}"
     if made["triton"] == table["triton"]:  # another compiler may allocate in another way
         assert kernels == table["targets"][target], f"other resources: {again}"
+
+
+def test_the_table_is_of_the_kernels_as_they_are_for_all_targets() -> None:
+    """Two targets are compiled here; this holds the others to the same sources."""
+    assert committed()["sources"] == fingerprint(), "python -m scopeside_kernels.compiled --write"
+
+
+def test_only_what_is_compiled_counts_for_the_sources(tmp_path: Path) -> None:
+    file = tmp_path / "kernel.py"
+    file.write_text('"""Says what."""\n\n\ndef f(x):\n    """Adds."""\n    return x + 1\n')
+    before = fingerprint(tmp_path)
+    file.write_text("def f(x):  # adds\n\n    return x + 1\n")
+    assert fingerprint(tmp_path) == before
+    file.write_text("def f(x):\n    return x + 2\n")
+    assert fingerprint(tmp_path) != before
+    assert code_of('class A:\n    """Nothing."""\n') == "class A:\n    pass"
+
+
+def test_regions_are_compiled_for_as_many_communities_as_the_service_measures() -> None:
+    assert examples.MEASURED == lane.ASKED
 
 
 def test_the_table_has_every_target_and_no_spill() -> None:

@@ -83,11 +83,20 @@ class Card(Protocol):
         """Return a mark that may be set while work is captured, and is set by every replay."""
         ...
 
-    def captured(self, line: Line, work: Callable[[], None]) -> Callable[[], None]:
+    def pool(self) -> object:
+        """Return a new pool for what captured launches need between their kernels.
+
+        It lives as long as a launch that was captured with it, and is not to be used after the
+        last.
+        """
+        ...
+
+    def captured(self, line: Line, work: Callable[[], None], *, pool: object) -> Callable[[], None]:
         """Return a launch of all that `work` asks for, always the same, on the same tensors.
 
-        `work` must have run before, and what is returned is called where `line` is in use. Raises
-        RuntimeError where it cannot be captured.
+        `work` must have run before, and what is returned is called where `line` is in use. All
+        launches with one `pool` must be of one line. Raises RuntimeError where it cannot be
+        captured.
         """
         ...
 

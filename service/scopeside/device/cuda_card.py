@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -41,9 +41,6 @@ class CudaLine:
 
     def __init__(self, device: torch.device, *, priority: int) -> None:
         self.stream = torch.cuda.Stream(device, priority=priority)  # type: ignore[no-untyped-call]
-        # Graphs captured in one line never run at the same time, so what lies between their
-        # kernels may share memory; all that outlasts a launch lies in tensors made beforehand.
-        self.pool = torch.cuda.graph_pool_handle()
 
     @contextmanager
     def use(self) -> Iterator[None]:
@@ -80,15 +77,23 @@ class CudaCard:
     def inner_mark(self) -> CudaMark:
         return CudaMark(external=True)
 
-    def captured(self, line: Line, work: Callable[[], None]) -> Callable[[], None]:
-        stream, pool = cast(CudaLine, line).stream, cast(CudaLine, line).pool
+    def pool(self) -> object:
+        # torch does not take a handle whose graphs have all gone.
+        return torch.cuda.graph_pool_handle()
+
+    def captured(self, line: Line, work: Callable[[], None], *, pool: object) -> Callable[[], None]:
+        # Graphs captured in one line never run at the same time, so what lies between their
+        # kernels may share memory; all that outlasts a launch lies in tensors made beforehand.
+        stream = cast(CudaLine, line).stream
         graph = torch.cuda.CUDAGraph()
         torch.cuda.synchronize(self._device)
         # Other threads may use CUDA meanwhile; the default would let that spoil the capture.
         with (
             torch.inference_mode(),
             torch.cuda.device(self._device),
-            torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"),
+            torch.cuda.graph(
+                graph, pool=cast(Any, pool), stream=stream, capture_error_mode="thread_local"
+            ),
         ):
             work()
         return graph.replay

@@ -68,9 +68,12 @@ class HostCard:
     def inner_mark(self) -> HostMark:
         return HostMark()
 
-    def captured(self, line: Line, work: Callable[[], None]) -> Callable[[], None]:
+    def pool(self) -> None:
+        """Return nothing: there is no memory but the processor's."""
+
+    def captured(self, line: Line, work: Callable[[], None], *, pool: object) -> Callable[[], None]:
         """Return the work itself: asked for again, it does the same on the same tensors."""
-        del line
+        del line, pool
         return work
 
     def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:

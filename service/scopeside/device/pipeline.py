@@ -42,6 +42,7 @@ from scopeside.messages import (
 from scopeside.settings import Settings
 from scopeside.stages.communities import merge_small, undivided
 from scopeside.stages.communities.parallel import fits
+from scopeside.stages.embed.device_memory import in_fitting_tiles
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.labelmap import communities_of
 from scopeside.stages.mixture import mixture_of
@@ -231,9 +232,21 @@ class DevicePipeline:
 
     def plan(self, shape: tuple[int, int]) -> None:
         """Prepare for frames of `shape` with the expected pixels: the only moment at which anything
-        may be compiled, and memory taken."""
+        may be compiled, and memory taken.
+
+        A tile that fits the card by itself may not fit it with all else that a frame needs: half
+        of it is tried, down to one chip. Raises DeviceMemoryError where not even that fits.
+        """
         pixels = np.dtype(f"<{self._settings.service.frame_dtype}")
-        self._plans.of(FrameKind.of_pixels(shape, pixels))
+        kind = FrameKind.of_pixels(shape, pixels)
+
+        def planned(batch: int) -> None:
+            if batch != self._planner.batch:
+                self._planner = replace(self._planner, batch=batch)
+                self._plans.smaller(self._planner)
+            self._plans.of(kind)
+
+        in_fitting_tiles(planned, self._planner.batch)
 
     def apply(self, settings: Settings, *, config_hash: str) -> None:
         """Take over changed live settings; the next frame is the first to feel them."""

@@ -62,7 +62,7 @@ class Plan:
 class Planner:
     """Makes plans: this is when a card's kernels are compiled, and its memory is taken.
 
-    `batch` is the tile that fits the card, as the embedder found it. Captured is what needs no
+    `batch` is the tile that fits the card as far as is known. Captured is what needs no
     answer from the host in between: with Louvain in `front`, that is all of it.
     """
 
@@ -93,13 +93,15 @@ class Planner:
             self.lines.compute.use(),
             self.held.untouched(),
         ):
+            # Captured with the frame: a graph of its own would hold the network's memory twice.
             program = self.encoder.device_program(
-                tiling.tiles, (tiling.batch, 1, side, side), "pool"
+                tiling.tiles, (tiling.batch, 1, side, side), "pool", captured=False
             )
             origins = (grid.y0_R, grid.x0_C)
             tables = chip_tables(*origins, grid.chip_px, side, device=device)
             painting = paint_tables(*origins, grid.chip_px, grid.shape, device=device)
             tracks = []
+            pools = (self.card.pool(), self.card.pool())
             for _ in range(LANES):
                 lane = make_lane(
                     kind,
@@ -119,20 +121,24 @@ class Planner:
                     program=program,
                     lane=lane,
                 )
-                tracks.append(self._track(front, Back(tables=painting, lane=lane)))
+                tracks.append(self._track(front, Back(tables=painting, lane=lane), pools))
         return Plan(grid, tuple(tracks))
 
-    def _track(self, front: Front, back: Back) -> Track:
+    def _track(self, front: Front, back: Back, pools: tuple[object, object]) -> Track:
         # Once as they are: kernels are compiled and libraries take their workspaces.
         ran = [
             self._ran(self.lines.compute, front.launch),
             self._ran(self.lines.finish, back.launch),
         ]
         try:
-            captured = [self.card.captured(line, launch) for line, launch in ran]
-        except torch.OutOfMemoryError:
-            raise
+            captured = [
+                self.card.captured(line, launch, pool=pool)
+                for (line, launch), pool in zip(ran, pools, strict=True)
+            ]
         except RuntimeError as error:
+            full = _out_of_memory(error)
+            if full is not None:
+                raise full from error
             log.warning(
                 "launching kernel by kernel: the work of a frame could not be captured",
                 extra={"because": str(error)},
@@ -146,3 +152,12 @@ class Planner:
             launch()
         line.wait()
         return line, launch
+
+
+def _out_of_memory(error: BaseException) -> torch.OutOfMemoryError | None:
+    """Return what was behind an error: ending a capture that ran out of memory is one of its own,
+    which takes the place of the first."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, torch.OutOfMemoryError):
+        found = found.__context__
+    return found and torch.OutOfMemoryError(str(found))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
 
 from scopeside.device.pixels import FrameKind
@@ -25,7 +25,8 @@ class Plans:
     def __init__(self, planner: Planner, *, with_louvain: Callable[[int], bool]) -> None:
         self._planner = planner
         self._with_louvain = with_louvain
-        self._plans: OrderedDict[FrameKind, Plan] = OrderedDict()
+        # By when they were used last. Never changed but replaced: other threads look at it.
+        self._plans: dict[FrameKind, Plan] = {}
         self.made = 0
 
     @property
@@ -41,26 +42,39 @@ class Plans:
         """
         known = self._plans.get(kind)
         if known is not None:
-            self._plans.move_to_end(kind)
+            self._keep(kind, known)
             return known, False
+        plan = self._where_it_fits(kind)
+        self._keep(kind, plan)
+        self.made += 1
+        return plan, True
+
+    def smaller(self, planner: Planner) -> None:
+        """Make plans by another planner from now on; those of the one before are forgotten."""
+        self._planner = planner
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop all plans, and give back what they took once no frame needs it."""
+        self._plans = {}
+        gc.collect()
+        self._planner.card.release()
+
+    def _keep(self, kind: FrameKind, plan: Plan) -> None:
+        others = {other: one for other, one in self._plans.items() if other != kind}
+        newest = list(others.items())[-(PLANNED_KINDS - 1) :]
+        self._plans = {**dict(newest), kind: plan}
+
+    def _where_it_fits(self, kind: FrameKind) -> Plan:
         try:
-            plan = self._planned(kind)
+            return self._planned(kind)
         except DeviceMemoryError as error:
             if not self._plans:
                 raise
             log.warning("forgetting plans of other frames", extra={"because": str(error)})
-            self.forget()
-            plan = self._planned(kind)
-        self._plans[kind] = plan
-        while len(self._plans) > PLANNED_KINDS:
-            self._plans.popitem(last=False)
-        self.made += 1
-        return plan, True
-
-    def forget(self) -> None:
-        """Drop all plans, and give back what they took once no frame needs it."""
-        self._plans.clear()
-        self._planner.card.release()
+        # Outside of the handler, whose traceback kept alive what the failed attempt had made.
+        self.forget()
+        return self._planned(kind)
 
     def _planned(self, kind: FrameKind) -> Plan:
         chips = self._planner.grid(kind).chips

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -53,9 +54,19 @@ class DiaryCard:
     def inner_mark(self) -> DiaryMark:
         return DiaryMark(self)
 
-    def captured(self, line: DiaryLine, work: Callable[[], None]) -> Callable[[], None]:
+    def pool(self) -> DiaryPool:
+        return DiaryPool()
+
+    def captured(
+        self, line: DiaryLine, work: Callable[[], None], *, pool: DiaryPool
+    ) -> Callable[[], None]:
         if not self._captures:
             raise RuntimeError("This work cannot be captured.")
+        if pool.lines and not pool.launches:
+            raise RuntimeError("A pool was used again after its last graph was gone.")
+        pool.lines.add(line.number)
+        if len(pool.lines) > 1:
+            raise RuntimeError("Graphs of lines that run side by side share their memory.")
 
         def replay() -> None:
             if self.current is not line:
@@ -63,6 +74,7 @@ class DiaryCard:
             self.diary.append(f"replay in {line.number}")
             work()
 
+        pool.launches.add(replay)
         return replay
 
     def pinned(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -91,6 +103,14 @@ class DiaryCard:
             yield
         finally:
             self._current.pop()
+
+
+class DiaryPool:
+    """Memory of graphs: the lines it was captured in, and the launches that there still are."""
+
+    def __init__(self) -> None:
+        self.lines: set[int] = set()
+        self.launches: WeakSet[Callable[[], None]] = WeakSet()
 
 
 class DiaryLine:

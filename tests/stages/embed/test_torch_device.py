@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from scopeside.stages.embed import torch_encoder as module
 from scopeside.stages.embed.encoder import output_shape
 from scopeside.stages.embed.simulated import film_chips
 from scopeside.stages.embed.torch_encoder import TorchEncoder
@@ -64,3 +65,24 @@ def test_programs_of_one_encoder_share_its_weights(weights):
     other = encoder.device_program(1, (2, 1, 32, 32), "map")
     first, second = (next(program._module.parameters()) for program in (one, other))
     assert first.data_ptr() == second.data_ptr()
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_program_on_a_card_has_a_graph_of_its_own_unless_its_caller_captures_it(
+    weights, monkeypatch, captured
+):
+    graphs = []
+
+    class OnCard(module.TorchDeviceProgram):
+        def __init__(self, module, given, output, *, captured):
+            # As a card's tensor says of itself; what follows is that it is captured.
+            monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+            monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: True)
+            super().__init__(module, given, output, captured=captured)
+
+        def _captured(self):
+            graphs.append(self)
+
+    monkeypatch.setattr(module, "TorchDeviceProgram", OnCard)
+    TorchEncoder(weights).device_program(1, (1, 1, 32, 32), "pool", captured=captured)
+    assert len(graphs) == captured

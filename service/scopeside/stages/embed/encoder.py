@@ -76,11 +76,14 @@ class DeviceEncoder(Encoder, Protocol):
         """The device, as torch names it."""
         ...
 
-    def device_program(self, tiles: int, shape_BCHW: ShapeBCHW, head: Head) -> DeviceProgram:
+    def device_program(
+        self, tiles: int, shape_BCHW: ShapeBCHW, head: Head, *, captured: bool = True
+    ) -> DeviceProgram:
         """Return the program for `tiles` inputs of `(B, 1, H, W)`, which has run once.
 
-        May take minutes. Raises DeviceMemoryError where the device's memory does not hold it:
-        a smaller B may fit.
+        `captured` says whether it may keep a CUDA graph of its own, which takes the network's
+        memory once more where the caller captures it too. May take minutes. Raises
+        DeviceMemoryError where the device's memory does not hold it: a smaller B may fit.
         """
         ...
 

@@ -78,10 +78,13 @@ class TensorRtEncoder:
     def compile(self, shape_BCHW: ShapeBCHW, head: Head) -> HostProgram:
         return HostProgram(self.device_program(1, shape_BCHW, head))
 
-    def device_program(self, tiles: int, shape_BCHW: ShapeBCHW, head: Head) -> DeviceProgram:
+    def device_program(
+        self, tiles: int, shape_BCHW: ShapeBCHW, head: Head, *, captured: bool = True
+    ) -> DeviceProgram:
+        """An engine keeps no graph of its own: `captured` matters where torch takes its place."""
         engine = self._engine(shape_BCHW, head)
         if engine is None:
-            return self._by_torch.device_program(tiles, shape_BCHW, head)
+            return self._by_torch.device_program(tiles, shape_BCHW, head, captured=captured)
         with device_memory(f"{tiles} x {list(shape_BCHW)} in {self._precision} by TensorRT"):
             return EngineProgram(
                 engine,

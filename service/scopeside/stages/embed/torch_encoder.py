@@ -28,7 +28,7 @@ class TorchEncoder:
     """Compiles nothing: a program is a module with its tensors on the device.
 
     In float32 on the CPU that is the plain module, the yardstick for all others. Elsewhere batch
-    norm is folded away and the weights are converted once, channels last; on CUDA every program
+    norm is folded away and the weights are converted once, channels last; on CUDA a program
     is captured in a CUDA graph when it is made. `threads` of 0 leaves torch's own choice; any
     other number holds for the whole process, because torch knows one pool only.
     """
@@ -61,7 +61,9 @@ class TorchEncoder:
     def compile(self, shape_BCHW: ShapeBCHW, head: Head) -> HostProgram:
         return HostProgram(self.device_program(1, shape_BCHW, head))
 
-    def device_program(self, tiles: int, shape_BCHW: ShapeBCHW, head: Head) -> TorchDeviceProgram:
+    def device_program(
+        self, tiles: int, shape_BCHW: ShapeBCHW, head: Head, *, captured: bool = True
+    ) -> TorchDeviceProgram:
         dtype = DTYPES[self._precision]
         with device_memory(f"{tiles} x {list(shape_BCHW)} in {self._precision} by torch"):
             trunk = self._trunk
@@ -76,7 +78,7 @@ class TorchEncoder:
                 dtype=output_dtype(dtype, head),
                 device=self._device,
             )
-            return TorchDeviceProgram(module, input_TB1HW, output_TBF)
+            return TorchDeviceProgram(module, input_TB1HW, output_TBF, captured=captured)
 
     @cached_property
     def _trunk(self) -> ResNet50 | FoldedTrunk:
@@ -87,17 +89,19 @@ class TorchEncoder:
 
 
 class TorchDeviceProgram:
-    """A module for one input shape; on CUDA a graph that is replayed.
+    """A module for one input shape; on CUDA, where it may be `captured`, a graph that is replayed.
 
     While somebody else captures, it enqueues its operations one by one, as a graph cannot be
     replayed into another; the capture then owns what they allocate.
     """
 
-    def __init__(self, module: nn.Module, input_TB1HW: Tensor, output_TBF: Tensor) -> None:
+    def __init__(
+        self, module: nn.Module, input_TB1HW: Tensor, output_TBF: Tensor, *, captured: bool
+    ) -> None:
         self._module = module
         self._input_TB1HW = input_TB1HW
         self._output_TBF = output_TBF
-        self._graph = self._captured() if input_TB1HW.is_cuda else None
+        self._graph = self._captured() if captured and input_TB1HW.is_cuda else None
         run_once(self, input_TB1HW.device)
 
     @property
