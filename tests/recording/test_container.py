@@ -215,4 +215,4 @@ def test_it_ends_well_before_the_disk_is_full(tmp_path):
         store.append(messages[4:])
     assert store.committed == 4
     with Recording(tmp_path / "run.h5") as recording:
-        assert (len(recording), recording.complete) == (4, True)
+        assert (len(recording), recording.complete) == (4, False)

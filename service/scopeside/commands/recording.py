@@ -98,7 +98,8 @@ def _summary_lines(path: Path, summary: Summary) -> list[str]:
         moment = datetime.fromtimestamp(summary.first_wall_ns / 1e9, UTC)
         began = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
     dropped = f"; {summary.dropped} more came and were not recorded" if summary.dropped else ""
-    end = "closed" if summary.complete else "not closed: being written, or its writer was killed"
+    unclosed = "not closed: being written, or its writer was killed or its disk full"
+    end = "closed" if summary.complete else unclosed
     return [
         f"{path}: {summary.messages} messages, {summary.frames} of them frames{dropped}",
         f"  from      {summary.source}, by {summary.software}",
@@ -144,7 +145,7 @@ def _verdict_lines(path: Path, verdict: Verdict) -> list[str]:
         ]
     if not verdict.complete:
         lines.append(
-            "  It was not closed: it is being written, or its writer was killed; "
+            "  It was not closed: it is being written, or its writer was killed or its disk full; "
             f"{verdict.torn} torn messages at its end were left out."
         )
     return lines

@@ -58,7 +58,8 @@ class SplitRecording:
         Raises OutputError while the disk still has its reserve, and then closes what there is.
         """
         if free_bytes(self._path) < self._reserve_bytes + sum(one.size_bytes for one in messages):
-            self._end_file()
+            # Not marked as whole: what comes from here on is nowhere.
+            self._end_file(whole=False)
             raise OutputError(
                 f"The recording {self._path} ended, because its disk has less than "
                 f"{self._reserve_bytes // 2**20} MiB left: free some, and begin a new one."
@@ -85,8 +86,8 @@ class SplitRecording:
         """Commit and end the recording."""
         self._end_file(dropped_after=dropped_after)
 
-    def _end_file(self, *, dropped_after: int = 0) -> None:
-        self._file.close(dropped_after=dropped_after)
+    def _end_file(self, *, dropped_after: int = 0, whole: bool = True) -> None:
+        self._file.close(dropped_after=dropped_after, whole=whole)
         self._in_closed_files += self._file.messages
         self.committed = self._in_closed_files
 

@@ -106,12 +106,13 @@ class RecordingWriter:
             for table in (self._payload, self._part_rows, self._series_rows, self._message_rows):
                 table.flush()
 
-    def close(self, *, dropped_after: int = 0) -> None:
-        """Commit, mark the file as whole, and see that the disk has it."""
+    def close(self, *, dropped_after: int = 0, whole: bool = True) -> None:
+        """Commit, mark the file as whole where it is, and see that the disk has it."""
         self.commit()
         with _refusals(self.path):
             self._file.attrs.modify("dropped_after", np.int64(dropped_after))
-            self._file.attrs.modify("closed_ns", np.int64(time.time_ns()))
+            if whole:
+                self._file.attrs.modify("closed_ns", np.int64(time.time_ns()))
             self._file.close()
             with self.path.open("rb") as written:
                 os.fsync(written.fileno())
