@@ -10,7 +10,6 @@ from PIL import Image
 
 from scopeside.errors import InputFileError, MissingExtraError
 from scopeside.io import open_frames, tiff
-from scopeside.io.rosetta import quiet
 
 STACK = np.random.default_rng(2).integers(0, 4000, (7, 20, 30), dtype=np.uint16)
 
@@ -107,14 +106,3 @@ def test_a_codec_that_is_not_installed_is_named_and_others_are_read(tmp_path):
             open_frames(path)
     else:
         assert np.array_equal(open_frames(path).frame(0), STACK[0])
-
-
-def test_quiet_of_several_threads_ends_with_the_last_of_them():
-    logger = logging.getLogger("tifffile")
-    first, second = quiet(), quiet()
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
-    assert logger.level > logging.CRITICAL
-    second.__exit__(None, None, None)
-    assert logger.level == logging.NOTSET

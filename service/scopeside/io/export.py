@@ -16,7 +16,7 @@ import numpy as np
 
 from scopeside.errors import InputFileError, MissingExtraError, OutputError
 from scopeside.io.framefile import FrameFile
-from scopeside.io.rosetta import quiet
+from scopeside.io.quiet import quiet
 from scopeside.messages import Array
 
 # Chunks of about this size: of small frames alone each would be a file of a kilobyte.

@@ -8,14 +8,10 @@ from __future__ import annotations
 import gc
 import importlib
 import inspect
-import logging
 import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -24,6 +20,7 @@ from scopeside.errors import FatalError, InputFileError, MissingExtraError
 from scopeside.io.acquired import Acquired, acquired_of
 from scopeside.io.framefile import BlockReader, FrameFile, first_line
 from scopeside.io.pixels import as_frame, frame_dtype
+from scopeside.io.quiet import quiet
 from scopeside.messages import Array
 
 _METRES = {
@@ -49,7 +46,6 @@ _IMAGES_ONLY = {"Bruker": "image", "EMD": "images"}
 
 _MRC_MAGIC = (208, b"MAP ")  # offset and value, in the header of every MRC2014 file
 
-_TALKATIVE = ("rsciio", "tifffile")
 """Loggers of the readers, which write to stderr where nobody set logging up."""
 
 _ENERGY_UNITS = frozenset({"ev", "kev"})
@@ -268,48 +264,6 @@ def _refusal(path: Path, refusals: Sequence[_Refusal], others: Sequence[str]) ->
     return InputFileError(
         f"{path} cannot be read as frames{reason}: the file is damaged or of another format."
     )
-
-
-class _Hush:
-    """Levels and warnings as they were before the first of those who want quiet; the last of them
-    brings these back. Files are read in several threads at once, and each by itself would take
-    another's quiet for what was there before."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._wanting = 0
-        self._before = ExitStack()
-
-    def enter(self) -> None:
-        with self._lock:
-            self._wanting += 1
-            if self._wanting > 1:
-                return
-            self._before.enter_context(warnings.catch_warnings())
-            warnings.simplefilter("ignore")
-            for logger in map(logging.getLogger, _TALKATIVE):
-                self._before.callback(logger.setLevel, logger.level)
-                # Above the highest: tifffile logs damage as an error, and so could others.
-                logger.setLevel(logging.CRITICAL + 1)
-
-    def leave(self) -> None:
-        with self._lock:
-            self._wanting -= 1
-            if self._wanting == 0:
-                self._before.close()
-
-
-_HUSH = _Hush()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the readers' warnings and log lines to themselves; what matters becomes an error."""
-    _HUSH.enter()
-    try:
-        yield
-    finally:
-        _HUSH.leave()
 
 
 def _has_magic(path: Path, offset: int, magic: bytes) -> bool:

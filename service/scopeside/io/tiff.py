@@ -12,7 +12,8 @@ import numpy as np
 from scopeside.io.acquired import Acquired
 from scopeside.io.framefile import BlockReader, FrameFile
 from scopeside.io.pixels import as_frame, frame_dtype
-from scopeside.io.rosetta import find_images, quiet
+from scopeside.io.quiet import quiet
+from scopeside.io.rosetta import find_images
 from scopeside.messages import Array
 
 TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
