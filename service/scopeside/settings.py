@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from scopeside.http_settings import HttpSettings
 from scopeside.section import LIVE, Endpoint, Percent, Section, Sha256
 
 
@@ -274,6 +275,7 @@ class Settings(Section):
     identity: IdentitySettings = IdentitySettings()
     publish: PublishSettings = PublishSettings()
     control: ControlSettings = ControlSettings()
+    http: HttpSettings = HttpSettings()
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
     record: RecordSettings = RecordSettings()
