@@ -59,6 +59,13 @@ class NameCommunity(Command):
     name: Name | None
 
 
+class Metrics(Command):
+    """The service's own figures: counts and times of every frame, queues, threads and memory."""
+
+    cmd: Literal["metrics"]
+    percentiles: bool = False
+
+
 class Targets(Command):
     """Points of one community, to visit next."""
 
@@ -68,7 +75,7 @@ class Targets(Command):
     strategy: Literal["interior", "boundary", "random"] = "interior"
 
 
-Request = Plain | Clock | SetValues | NameCommunity | Targets
+Request = Plain | Clock | SetValues | NameCommunity | Metrics | Targets
 
 COMMANDS: tuple[str, ...] = tuple(
     name for model in get_args(Request) for name in get_args(model.model_fields["cmd"].annotation)
