@@ -22,10 +22,13 @@ def uniform(seed: int, salt: int, i: ArrayLike, j: ArrayLike) -> Float64:
     The finaliser of splitmix64 (Steele, Lea & Flood, OOPSLA 2014) over one word after another.
     """
     i_, j_ = np.broadcast_arrays(np.asarray(i, np.int64), np.asarray(j, np.int64))
-    word = _mixed(np.full(i_.shape, seed % 2**64, np.uint64))
-    for part in (np.full(i_.shape, salt, np.uint64), i_.view(np.uint64), j_.view(np.uint64)):
+    shape = i_.shape
+    # Of one dimension at least: arithmetic of arrays wraps around, that of single numbers warns.
+    i_1, j_1 = np.atleast_1d(i_).view(np.uint64), np.atleast_1d(j_).view(np.uint64)
+    word = _mixed(np.full(i_1.shape, seed % 2**64, np.uint64))
+    for part in (np.full(i_1.shape, salt, np.uint64), i_1, j_1):
         word = _mixed(word ^ part)
-    numbers: Float64 = (word >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    numbers: Float64 = (word >> np.uint64(11)).astype(np.float64).reshape(shape) * 2.0**-53
     return numbers
 
 

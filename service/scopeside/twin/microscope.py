@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from scopeside.messages import UInt16
+from scopeside.messages import UInt8, UInt16
 from scopeside.twin.makeup import MAKEUPS, Kind
 from scopeside.twin.optics import Beam, Optics
 from scopeside.twin.specimen import Specimen
@@ -100,10 +100,11 @@ class Microscope:
         counts_YX = generator.poisson(
             np.maximum(rate_YX, 0.0) + self.optics.dark_counts, size=self.optics.shape
         )
+        shown_s = self.clock_s
         self._expose_half(dwell_s, lit=lit)
         ended_s = self.clock_s
         dose_e_per_m2 = float(self.specimen.dose.at(true_view.x_X, true_view.y_Y).mean())
-        truth = self._truth(number, true_view, look.kind_YX, dose_e_per_m2)
+        truth = self._truth(number, true_view, look.kind_YX, shown_s, dose_e_per_m2)
         self.frames += 1
         self.wait(self.optics.readout_s)
         return Exposure(
@@ -134,12 +135,12 @@ class Microscope:
         self.electrons += electrons
 
     def _truth(
-        self, number: int, view: View, kind_YX: np.ndarray, dose_e_per_m2: float
+        self, number: int, view: View, kind_YX: UInt8, clock_s: float, dose_e_per_m2: float
     ) -> FrameTruth:
         front = self.specimen.front
         ahead_m = behind = None
         if front is not None:
-            ahead_YX = front.ahead(view, self.clock_s)
+            ahead_YX = front.ahead(view, clock_s)
             behind = float(np.mean((ahead_YX < 0) & (kind_YX != Kind.VACUUM)))
             # The field of `ahead` has a slope of about one, so its mean about the middle is how far
             # the front is behind the middle.
@@ -150,7 +151,7 @@ class Microscope:
             x_m=view.x_m,
             y_m=view.y_m,
             fov_m=self.fov_m,
-            clock_s=self.clock_s,
+            clock_s=clock_s,
             dose_e_per_m2=dose_e_per_m2,
             electrons=self.electrons,
             front_ahead_m=ahead_m,

@@ -15,8 +15,9 @@ from scopeside.twin.makeup import Kind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameTruth:
-    """One frame's label map of kinds, and where and when it was.
+    """One frame's label map of kinds in the middle of its exposure, and where it was.
 
+    `dose_e_per_m2` (the mean of the frame) and `electrons` (all so far) are of the exposure's end.
     `front_ahead_m` is how far ahead of the frame's middle the front lies, along its way; None where
     the specimen has no front. `behind_front` is the share of the frame that it has passed.
     """
