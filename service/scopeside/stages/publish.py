@@ -19,8 +19,8 @@ from scopeside.errors import EndpointError
 from scopeside.messages import Accounting, Segmentation
 from scopeside.published import Published
 from scopeside.settings import PublishSettings
-from scopeside.wire.events import community, encode_event, observation
 from scopeside.turns import LONGEST_WAIT_S, Turns
+from scopeside.wire.events import community, encode_event, observation
 from scopeside.wire.results import encode_segmentation, end_to_end
 
 LINGER_MS = 500
