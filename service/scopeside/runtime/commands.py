@@ -12,6 +12,8 @@ from scopeside.runtime.compute import Compute
 from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.intake import Intake
+from scopeside.steering.steering import Steering
+from scopeside.wire.control import Targets, VisitedPoints
 from scopeside.wire.results import accounting_map
 
 
@@ -28,6 +30,7 @@ class ServiceCommands:
         intake: Intake,
         pulse: Pulse,
         announce: Callable[[], None],
+        steering: Steering,
     ) -> None:
         self._settings = configuration.settings
         self._sources = dict(configuration.sources)
@@ -35,6 +38,7 @@ class ServiceCommands:
         self._intake = intake
         self._pulse = pulse
         self._announce = announce
+        self._steering = steering
         self._compute: Compute | None = None
 
     def attach(self, compute: Compute) -> None:
@@ -75,6 +79,12 @@ class ServiceCommands:
     def name(self, community: int, name: str | None) -> dict[str, Any]:
         self._warm_compute().name(community, name)
         return {"community": community, "name": name}
+
+    def targets(self, request: Targets) -> dict[str, Any]:
+        return self._steering.targets(request, self._warm_compute().identities)
+
+    def visited(self, request: VisitedPoints) -> dict[str, Any]:
+        return self._steering.visited(request)
 
     def reset(self) -> dict[str, Any]:
         self._warm_compute().reset()

@@ -14,7 +14,7 @@ from typing import Any
 from scopeside.channels import Channel, EndOfChannelError
 from scopeside.errors import ConfigError, DropError, DropReason
 from scopeside.messages import Frame
-from scopeside.ports import ResultSink, Segmenter
+from scopeside.ports import Identities, ResultSink, Segmenter
 from scopeside.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -79,6 +79,11 @@ class Compute:
             "replans": self._pipeline.replans,
             **self._pipeline.figures(),
         }
+
+    @property
+    def identities(self) -> Identities:
+        """Who is known; any thread may ask."""
+        return self._pipeline.tracker
 
     def apply(self, settings: Settings, *, config_hash: str) -> None:
         """Let the next frame be computed with `settings`."""

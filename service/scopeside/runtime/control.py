@@ -18,6 +18,8 @@ from scopeside.wire.control import (
     NameCommunity,
     Request,
     SetValues,
+    Targets,
+    VisitedPoints,
     parse_request,
     reply_error,
     reply_ok,
@@ -40,6 +42,10 @@ class Commands(Protocol):
     def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
 
     def name(self, community: int, name: str | None) -> dict[str, Any]: ...
+
+    def targets(self, request: Targets) -> dict[str, Any]: ...
+
+    def visited(self, request: VisitedPoints) -> dict[str, Any]: ...
 
     def reset(self) -> dict[str, Any]: ...
 
@@ -113,6 +119,10 @@ class ControlServer:
             return self._commands.set_values(request.values)
         if isinstance(request, NameCommunity):
             return self._commands.name(request.community, request.name)
+        if isinstance(request, Targets):
+            return self._commands.targets(request)
+        if isinstance(request, VisitedPoints):
+            return self._commands.visited(request)
         plain: dict[str, Callable[[], dict[str, Any]]] = {
             "ping": dict,
             "status": self._commands.status,

@@ -40,6 +40,7 @@ from scopeside.stages.books import Books
 from scopeside.stages.ingest import Ingest, is_local, require_free
 from scopeside.stages.intake import Intake
 from scopeside.stages.publish import Outputs, Publish
+from scopeside.steering.steering import Steering
 
 log = logging.getLogger(__name__)
 
@@ -103,12 +104,18 @@ class Service:
                 emit=FaultLog(self._outputs.emit),
                 same_host=is_local(settings.ingest.endpoint),
             )
+            self._steering = Steering(self._outputs.emit)
             self._tapping = Tapping(settings, self._intake.reports.error)
             self._pulse = Pulse(
                 self._lifecycle, self._books, self._frames, recording=self._tapping.figures
             )
             self._commands = ServiceCommands(
-                configuration, self._lifecycle, self._intake, self._pulse, self._beat
+                configuration,
+                self._lifecycle,
+                self._intake,
+                self._pulse,
+                self._beat,
+                self._steering,
             )
             self._control = ControlServer(
                 settings.control.endpoint,
@@ -205,6 +212,7 @@ class Service:
             self._segmentations,
             settle=self._books.segmented,
             settled=self._intake.published,
+            published=self._steering.published,
         )
         # What start-up made lives as long as the service: no collection need walk through it
         # again, which held every thread up for 40 ms (100 ms with torch loaded).
