@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from scopeside.descriptor_settings import DescriptorSettings
 from scopeside.section import LIVE, Endpoint, Percent, Section, Sha256
 
 
@@ -272,6 +273,7 @@ class Settings(Section):
     graph: GraphSettings = GraphSettings()
     communities: CommunitySettings = CommunitySettings()
     identity: IdentitySettings = IdentitySettings()
+    descriptors: DescriptorSettings = DescriptorSettings()
     publish: PublishSettings = PublishSettings()
     control: ControlSettings = ControlSettings()
     security: SecuritySettings = SecuritySettings()

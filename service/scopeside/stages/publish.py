@@ -18,7 +18,7 @@ from scopeside.channels import Channel, EndOfChannelError
 from scopeside.errors import EndpointError
 from scopeside.messages import Accounting, Segmentation
 from scopeside.settings import PublishSettings
-from scopeside.wire.events import community, encode_event
+from scopeside.wire.events import community, encode_event, observation
 from scopeside.wire.results import encode_segmentation
 
 LINGER_MS = 500
@@ -113,6 +113,7 @@ class Publish:
             self._outputs.emit(
                 community("vanished", series=frame.series, frame=frame.number, id=id_)
             )
+        self._outputs.emit(observation(segmentation))
         # Only now: the event that ends a series must not overtake its last result.
         self._settled(frame.series)
 
