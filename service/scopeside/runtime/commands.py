@@ -80,6 +80,10 @@ class ServiceCommands:
         self._warm_compute().name(community, name)
         return {"community": community, "name": name}
 
+    def reference(self) -> dict[str, Any]:
+        """Keep the newest frame's communities as the reference state."""
+        return {"communities": list(self._warm_compute().reference())}
+
     def targets(self, request: Targets) -> dict[str, Any]:
         return self._steering.targets(request, self._warm_compute().identities)
 

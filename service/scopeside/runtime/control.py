@@ -43,6 +43,8 @@ class Commands(Protocol):
 
     def name(self, community: int, name: str | None) -> dict[str, Any]: ...
 
+    def reference(self) -> dict[str, Any]: ...
+
     def targets(self, request: Targets) -> dict[str, Any]: ...
 
     def visited(self, request: VisitedPoints) -> dict[str, Any]: ...
@@ -127,15 +129,10 @@ class ControlServer:
             "ping": dict,
             "status": self._commands.status,
             "config": self._commands.config,
+            "reference": self._commands.reference,
             "reset": self._commands.reset,
             "pause": self._commands.pause,
             "resume": self._commands.resume,
             "drain": self._commands.drain,
         }
-        if request.cmd not in plain:
-            raise RequestError(
-                "not_available",
-                f"Command {request.cmd} is not available in this version of the service.",
-                request_id=request.id,
-            )
         return plain[request.cmd]()

@@ -1,6 +1,6 @@
 """Events: what happened, as single-part msgpack maps with `v`, `kind` and `t_ns` (service clock).
 
-Kinds so far: `heartbeat`, `series`, `drop`, `community`, `observation`, `targets`, `alarm`, `error`.
+Kinds: `heartbeat`, `series`, `drop`, `community`, `observation`, `targets`, `alarm`, `error`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,6 @@ def community(event: Literal["appeared", "vanished"], *, series: str, frame: int
     return _event("community", event=event, series=series, frame=frame, id=id)
 
 
-<<<<<<< HEAD
 def targets(
     points: Sequence[Mapping[str, Any]], *, series: str, frame: int, strategy: str
 ) -> Event:
@@ -78,7 +77,9 @@ def targets(
         frame=frame,
         strategy=strategy,
         points=[dict(point) for point in points],
-=======
+    )
+
+
 def observation(segmentation: Segmentation) -> Event:
     """What was measured in one frame: a few hundred bytes, for whoever wants the time series.
 
@@ -101,7 +102,6 @@ def observation(segmentation: Segmentation) -> Event:
             for one in segmentation.communities
         ],
         fronts=[front_map(front) for front in segmentation.fronts],
->>>>>>> order
     )
 
 
