@@ -18,6 +18,7 @@ from scopeside.errors import (
     ServicePausedError,
     ServiceVersionError,
 )
+from scopeside.targets import Target
 
 
 @pytest.fixture
@@ -149,9 +150,12 @@ def test_an_older_service_is_named_as_such(at, code):
 
 
 def test_a_reply_without_what_the_client_reads_is_of_another_version(at):
-    with served(at, answer=ok), connected(at) as client:
-        with pytest.raises(ServiceVersionError, match="config"):
-            client.config()
+    with (
+        served(at, answer=ok),
+        connected(at) as client,
+        pytest.raises(ServiceVersionError, match="config"),
+    ):
+        client.config()
 
 
 def test_a_busy_service_and_a_refusal_are_told_apart(at):
@@ -187,6 +191,80 @@ def test_commands_are_those_of_the_contract(at):
     assert (requests[3]["community"], requests[3]["name"]) == (3, "amorphous")
 
 
+POINT = {
+    "community": 2,
+    "name": "film",
+    "y_px": 10.0,
+    "x_px": 4.0,
+    "stage_m": [1e-6, 2e-6],
+    "region": 1,
+    "clearance_px": 3.5,
+    "confidence": 0.75,
+}
+TARGET = Target(
+    community=2,
+    y_px=10.0,
+    x_px=4.0,
+    region=1,
+    clearance_px=3.5,
+    confidence=0.75,
+    stage_m=(1e-6, 2e-6),
+)
+
+
+def steering(request):
+    """What a service that steers answers."""
+    fields = {"points": [POINT]} if request["cmd"] in {"targets", "visited"} else {"rules": []}
+    return ok(request, **fields)
+
+
+def test_targets_come_as_points_to_visit(at):
+    with served(at, answer=steering) as service, connected(at) as client:
+        assert client.targets("film", 2, "boundary", min_distance_px=3) == (TARGET,)
+        (request,) = service.control.requests
+    asked = {"community": "film", "count": 2, "strategy": "boundary", "min_distance_px": 3}
+    assert asked.items() <= request.items()
+
+
+def test_points_that_are_marked_as_visited_are_asked_for_once(at):
+    with served(at, answer=lambda r: None) as service, connected(at, timeout_s=0.2) as client:
+        for ask in (
+            lambda: client.targets(2, mark_visited=True),
+            lambda: client.visited.mark([(1, 2)]),
+        ):
+            with pytest.raises(ServiceAbsentError):
+                ask()
+        assert service.asked == ["targets", "visited"]
+
+
+def test_a_loop_leaves_rules_and_visited_points_with_the_service(at):
+    rule = {"name": "half", "watch": "fraction", "community": "amorphous", "above": 0.5}
+    with served(at, answer=steering) as service, connected(at) as client:
+        client.rules.set(rule)
+        assert client.rules.list() == ()
+        client.rules.remove("half")
+        client.visited.mark([TARGET], points_m=np.array([[1e-6, 0.0]]))
+        assert client.visited.list() == (POINT,)
+        client.visited.clear()
+        requests = [
+            {key: value for key, value in request.items() if key not in {"v", "id"}}
+            for request in service.control.requests
+        ]
+    assert requests == [
+        {"cmd": "rules", "action": "set", "rule": rule},
+        {"cmd": "rules", "action": "list"},
+        {"cmd": "rules", "action": "remove", "name": "half"},
+        {
+            "cmd": "visited",
+            "action": "mark",
+            "points_px": [[10.0, 4.0]],
+            "points_m": [[1e-6, 0.0]],
+        },
+        {"cmd": "visited", "action": "list"},
+        {"cmd": "visited", "action": "clear"},
+    ]
+
+
 def test_what_no_message_can_hold_is_the_callers_fault(at):
     with served(at), connected(at) as client, pytest.raises(ConfigError, match='"set"'):
         client.set({"graph.resolution": object()})
@@ -199,9 +277,12 @@ def test_waiting_for_a_state_sees_it_come(at):
 
 
 def test_a_state_that_never_comes_names_the_one_that_was(at):
-    with served(at, state="warming"), connected(at) as client:
-        with pytest.raises(ServiceBusyError, match="warming"):
-            client.wait_until("ready", 0.2)
+    with (
+        served(at, state="warming"),
+        connected(at) as client,
+        pytest.raises(ServiceBusyError, match="warming"),
+    ):
+        client.wait_until("ready", 0.2)
 
 
 def test_waiting_for_nobody_ends(at):
@@ -276,11 +357,14 @@ def test_events_are_sorted_by_their_kind(at):
 
 
 def test_events_end_in_silence_but_not_in_absence(at):
-    with served(at, state="paused") as service, connected(at) as client:
-        with client.events("alarm", timeout_s=0.3) as alarms:
-            service.joined("events")
-            service.beat()
-            assert list(alarms) == []
+    with (
+        served(at, state="paused") as service,
+        connected(at) as client,
+        client.events("alarm", timeout_s=0.3) as alarms,
+    ):
+        service.joined("events")
+        service.beat()
+        assert list(alarms) == []
     with connected(at) as client, pytest.raises(ServiceAbsentError):
         next(client.events(timeout_s=0.05))
 

@@ -1,3 +1,4 @@
+import threading
 import time
 
 import msgpack
@@ -60,8 +61,8 @@ def test_frames_carry_the_offset_and_its_uncertainty(at):
 def test_sending_does_not_wait_for_a_clock_that_does_not_answer(at):
     with (
         served(at, answer=lambda request: None),
-        ClockedPublisher(at.frames, control=at.control, socket="push") as publisher,
         receiver(zmq.PULL, at.frames) as pull,
+        ClockedPublisher(at.frames, control=at.control, socket="push") as publisher,
     ):
         publisher.start("s")
         publisher.frame(IMAGE)
@@ -114,8 +115,6 @@ def test_a_wall_clock_that_is_set_moves_the_offset(at, monkeypatch):
 
 
 def test_an_impossible_endpoint_leaves_no_thread_behind(at):
-    import threading
-
     before = threading.active_count()
     for frames, control in (("nonsense", at.control), (at.frames, "nonsense")):
         with pytest.raises(EndpointError, match="nonsense"):

@@ -144,7 +144,7 @@ def test_points_of_a_name_reach_across_its_ids_and_say_which_they_are_of():
     labels_YX[:, :8], labels_YX[:, 8:19] = 1, 2
     drawn = label_map(labels_YX)
     (middle,) = drawn.points("film")
-    assert (middle.y_px, middle.x_px) == (10.0, 9.0)
+    assert (middle.x_px, middle.clearance_px) == (9.0, 10.0)  # of all 19 columns
     assert middle.community == 2
     assert drawn.points("film", 5) == (middle,)  # one region, one point
 

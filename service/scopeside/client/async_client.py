@@ -20,8 +20,10 @@ from scopeside.client.endpoints import Endpoints
 from scopeside.client.exchange import ClockOffset
 from scopeside.client.procedures import Ask, Hear, Line, Procedure, Rest, Step
 from scopeside.client.result import Result
+from scopeside.client.steering import AsyncRules, AsyncVisited
 from scopeside.client.stream import AsyncStream
 from scopeside.errors import FatalError
+from scopeside.targets import Strategy, Target
 from scopeside.wire.events import Event, decode_event
 
 Answer = TypeVar("Answer")
@@ -122,6 +124,26 @@ class AsyncClient:
     async def reference(self) -> Reply:
         """Keep the current frame's communities as the state that later ones are compared with."""
         return await self._control.ask(calls.whole("reference"))
+
+    async def targets(
+        self,
+        community: Community,
+        count: int = 1,
+        strategy: Strategy = "interior",
+        **options: Any,
+    ) -> tuple[Target, ...]:
+        """Return points of a community of the newest frame; see `Client.targets`."""
+        return await self._control.ask(calls.targets(community, count, strategy, options))
+
+    @property
+    def visited(self) -> AsyncVisited:
+        """The points that the service remembers as visited: to mark, list and clear."""
+        return AsyncVisited(self._control.ask)
+
+    @property
+    def rules(self) -> AsyncRules:
+        """The rules that raise alarms: to list, set and remove."""
+        return AsyncRules(self._control.ask)
 
     async def pause(self) -> None:
         """Let the service take no more frames until `resume`."""

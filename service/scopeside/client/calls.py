@@ -21,11 +21,14 @@ from scopeside.errors import (
     ServiceError,
     ServiceVersionError,
 )
+from scopeside.targets import Strategy, Target
 from scopeside.wire.plain import plain
 
 VERSION = 1
 
 Reply = dict[str, Any]
+Rule = dict[str, Any]
+"""What a table `[[rules]]` of the configuration holds."""
 Answer = TypeVar("Answer")
 Community = int | str
 """A community by its id or, where it has been named, by its name."""
@@ -95,6 +98,44 @@ def name(community: Community, title: str | None) -> Call[Reply]:
     return whole("name", {"community": community, "name": title})
 
 
+def targets(
+    community: Community, count: int, strategy: Strategy, options: Mapping[str, Any]
+) -> Call[tuple[Target, ...]]:
+    """Points of the newest label map; options are those of the contract."""
+    return Call(
+        "targets",
+        lambda reply: tuple(_target(point) for point in reply["points"]),
+        {**options, "community": community, "count": count, "strategy": strategy},
+        # Asked twice, the points of a reply that was lost would be marked and yet never visited.
+        repeatable=not options.get("mark_visited"),
+    )
+
+
+def list_rules() -> Call[tuple[Rule, ...]]:
+    return Call("rules", _rules, {"action": "list"})
+
+
+def set_rule(rule: Mapping[str, Any]) -> Call[Reply]:
+    return whole("rules", {"action": "set", "rule": dict(rule)})
+
+
+def remove_rule(title: str) -> Call[Reply]:
+    return whole("rules", {"action": "remove", "name": title})
+
+
+def list_visited() -> Call[tuple[Rule, ...]]:
+    return Call("visited", lambda reply: tuple(reply["points"]), {"action": "list"})
+
+
+def mark_visited(points_px: Any, points_m: Any) -> Call[Reply]:
+    points = {"points_px": points_px, "points_m": points_m}
+    return Call("visited", dict, {"action": "mark", **points}, repeatable=False)
+
+
+def clear_visited() -> Call[Reply]:
+    return whole("visited", {"action": "clear"})
+
+
 def clock(t0_ns: int, now_ns: Callable[[], int]) -> Call[Exchange]:
     """One exchange of time stamps; `now_ns` reads the asker's clock when the reply is here."""
     return Call(
@@ -108,6 +149,23 @@ def clock(t0_ns: int, now_ns: Callable[[], int]) -> Call[Exchange]:
         {"t0_ns": t0_ns},
         # A repeated request would count the wait for the first reply as its way.
         repeatable=False,
+    )
+
+
+def _rules(reply: Reply) -> tuple[Rule, ...]:
+    return tuple(dict(rule) for rule in reply["rules"])
+
+
+def _target(point: Mapping[str, Any]) -> Target:
+    stage_m, confidence = point["stage_m"], point["confidence"]
+    return Target(
+        community=int(point["community"]),
+        y_px=float(point["y_px"]),
+        x_px=float(point["x_px"]),
+        region=int(point["region"]),
+        clearance_px=float(point["clearance_px"]),
+        confidence=None if confidence is None else float(confidence),
+        stage_m=None if stage_m is None else (float(stage_m[0]), float(stage_m[1])),
     )
 
 

@@ -17,9 +17,11 @@ from scopeside.client.endpoints import Endpoints
 from scopeside.client.exchange import ClockOffset
 from scopeside.client.procedures import Ask, Hear, Line, Procedure, Rest, Step
 from scopeside.client.result import Result
+from scopeside.client.steering import Rules, Visited
 from scopeside.client.stream import Stream
 from scopeside.client.subscriber import Subscriber
 from scopeside.errors import FatalError
+from scopeside.targets import Strategy, Target
 from scopeside.wire.events import Event, decode_event
 
 Answer = TypeVar("Answer")
@@ -133,6 +135,31 @@ class Client:
     def reference(self) -> Reply:
         """Keep the current frame's communities as the state that later ones are compared with."""
         return self._control.ask(calls.whole("reference"))
+
+    def targets(
+        self,
+        community: Community,
+        count: int = 1,
+        strategy: Strategy = "interior",
+        **options: Any,
+    ) -> tuple[Target, ...]:
+        """Return at most `count` points of a community of the newest frame, the best first.
+
+        Options are those of the contract's command: `min_distance_px`, `one_per_region`, `seed`,
+        `avoid_visited`, `mark_visited`, `metres`. Raises RefusedError for a community that nobody
+        knows, and ServiceBusyError where the newest frame does not show it.
+        """
+        return self._control.ask(calls.targets(community, count, strategy, options))
+
+    @property
+    def visited(self) -> Visited:
+        """The points that the service remembers as visited: to mark, list and clear."""
+        return Visited(self._control.ask)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that raise alarms: to list, set and remove."""
+        return Rules(self._control.ask)
 
     def pause(self) -> None:
         """Let the service take no more frames until `resume`."""
