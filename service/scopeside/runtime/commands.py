@@ -10,6 +10,7 @@ from scopeside.configuration import Configuration, apply_live, config_hash
 from scopeside.errors import ServiceError
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.lifecycle import Lifecycle, State
+from scopeside.runtime.measures import Measures
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.intake import Intake
 from scopeside.wire.results import accounting_map
@@ -28,6 +29,7 @@ class ServiceCommands:
         intake: Intake,
         pulse: Pulse,
         announce: Callable[[], None],
+        measures: Measures,
     ) -> None:
         self._settings = configuration.settings
         self._sources = dict(configuration.sources)
@@ -35,6 +37,7 @@ class ServiceCommands:
         self._intake = intake
         self._pulse = pulse
         self._announce = announce
+        self._measures = measures
         self._compute: Compute | None = None
 
     def attach(self, compute: Compute) -> None:
@@ -61,6 +64,14 @@ class ServiceCommands:
             "config": self._settings.model_dump(mode="json"),
             "sources": self._sources,
             "hash": config_hash(self._settings),
+        }
+
+    def metrics(self, *, percentiles: bool) -> dict[str, Any]:
+        """Return what `status` does, and the figures of every frame, queue and thread."""
+        return {
+            **self.status(),
+            "ingest": self._settings.ingest.endpoint,
+            **self._measures.figures(percentiles=percentiles),
         }
 
     def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,21 +6,26 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any
 
 from scopeside.channels import Channel, EndOfChannelError
-from scopeside.errors import ConfigError, DropError, DropReason
+from scopeside.errors import ConfigError, DropError, DropReason, ServiceError
 from scopeside.messages import Frame
 from scopeside.ports import ResultSink, Segmenter
 from scopeside.settings import Settings
+from scopeside.turns import Turns
 
 log = logging.getLogger(__name__)
 
 IDLE_S = 0.1
 """How often an idle thread looks whether a reset or new settings are waiting."""
+
+ANSWER_S = 10.0
+"""How long an asker waits for what is done between two frames: several frames of a slow encoder."""
 
 ESTIMATE_WEIGHT = 0.2
 """Weight of the newest frame in the running mean of compute time (policy `deadline`)."""
@@ -63,6 +68,7 @@ class Compute:
         self._changes: list[Callable[[], object]] = []
         self._changes_lock = Lock()
         self.abandon = Event()
+        self.turns = Turns()
         self._begun: deque[_Begun] = deque()
         self._recovered = False
         self._current: list[Frame] = []
@@ -96,9 +102,33 @@ class Compute:
         """Forget identities before the next frame."""
         self._later(self._pipeline.reset)
 
+    def reference(self) -> tuple[int, ...]:
+        """Keep the current frame's communities as the reference state; return their ids.
+
+        Waits until the frame that is being computed is done. Raises ConfigError where no frame was
+        segmented yet, and ServiceError where the thread does not come to it within `ANSWER_S`.
+        """
+        kept: Future[tuple[int, ...]] = Future()
+
+        def keep() -> None:
+            try:
+                kept.set_result(self._pipeline.keep_reference())
+            except ConfigError as error:
+                kept.set_exception(error)
+
+        self._later(keep)
+        try:
+            return kept.result(ANSWER_S)
+        except TimeoutError:
+            raise ServiceError(
+                f"The frame in work was not done within {ANSWER_S:g} s, so it is not known yet what"
+                " the reference state will be: ask again."
+            ) from None
+
     def run(self) -> None:
         """Work until the channel is closed and empty; once `abandon` is set, only empty it."""
         while True:
+            self.turns.mark()
             if len(self._begun) >= self._pipeline.lanes:
                 self._finish()
             if self._recovered:
