@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from scopeside.descriptor_settings import DescriptorSettings
+from scopeside.http_settings import HttpSettings
 from scopeside.section import LIVE, Endpoint, Percent, Section, Sha256
 
 
@@ -276,6 +277,7 @@ class Settings(Section):
     descriptors: DescriptorSettings = DescriptorSettings()
     publish: PublishSettings = PublishSettings()
     control: ControlSettings = ControlSettings()
+    http: HttpSettings = HttpSettings()
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
     record: RecordSettings = RecordSettings()

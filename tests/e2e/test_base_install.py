@@ -52,6 +52,7 @@ import importlib, pkgutil
 import scopeside.client, scopeside.wire
 names = ["scopeside.settings", "scopeside.configuration", "scopeside.errors", "scopeside.cli"]
 names += ["scopeside.testing.specimen", "scopeside.testing.faults", "scopeside_kernels.reference"]
+names += ["scopeside.twin.client", "scopeside.twin.server", "scopeside.commands.twin"]
 for package in (scopeside.client, scopeside.wire):
     names += [f"{package.__name__}.{one.name}" for one in pkgutil.iter_modules(package.__path__)]
 for name in names:

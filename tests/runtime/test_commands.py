@@ -6,7 +6,9 @@ from scopeside.channels import Channel
 from scopeside.configuration import load_settings
 from scopeside.errors import ConfigError, ServiceError
 from scopeside.runtime.commands import ServiceCommands
+from scopeside.runtime.fault_log import FaultLog
 from scopeside.runtime.lifecycle import Lifecycle, State
+from scopeside.runtime.measures import Measures
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.books import Books
 from scopeside.stages.intake import Intake
@@ -60,6 +62,7 @@ class Parts:
             Pulse(self.lifecycle, self.books, self.frames),
             lambda: self.announced.append(self.lifecycle.state),
             Steering(lambda event: None),
+            Measures((self.frames,), FaultLog(lambda event: None)),
         )
 
     def warm(self):

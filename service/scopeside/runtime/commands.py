@@ -10,6 +10,7 @@ from scopeside.configuration import Configuration, apply_live, config_hash
 from scopeside.errors import ServiceError
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.lifecycle import Lifecycle, State
+from scopeside.runtime.measures import Measures
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.intake import Intake
 from scopeside.steering.steering import Steering
@@ -31,6 +32,7 @@ class ServiceCommands:
         pulse: Pulse,
         announce: Callable[[], None],
         steering: Steering,
+        measures: Measures,
     ) -> None:
         self._settings = configuration.settings
         self._sources = dict(configuration.sources)
@@ -39,6 +41,7 @@ class ServiceCommands:
         self._pulse = pulse
         self._announce = announce
         self._steering = steering
+        self._measures = measures
         self._compute: Compute | None = None
 
     def attach(self, compute: Compute) -> None:
@@ -65,6 +68,14 @@ class ServiceCommands:
             "config": self._settings.model_dump(mode="json"),
             "sources": self._sources,
             "hash": config_hash(self._settings),
+        }
+
+    def metrics(self, *, percentiles: bool) -> dict[str, Any]:
+        """Return what `status` does, and the figures of every frame, queue and thread."""
+        return {
+            **self.status(),
+            "ingest": self._settings.ingest.endpoint,
+            **self._measures.figures(percentiles=percentiles),
         }
 
     def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from scopeside.errors import ConfigError, DropError, DropReason, ServiceError
 from scopeside.messages import Frame
 from scopeside.ports import Identities, ResultSink, Segmenter
 from scopeside.settings import Settings
+from scopeside.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class Compute:
         self._changes: list[Callable[[], object]] = []
         self._changes_lock = Lock()
         self.abandon = Event()
+        self.turns = Turns()
         self._begun: deque[_Begun] = deque()
         self._recovered = False
         self._current: list[Frame] = []
@@ -143,6 +145,7 @@ class Compute:
     def run(self) -> None:
         """Work until the channel is closed and empty; once `abandon` is set, only empty it."""
         while True:
+            self.turns.mark()
             if len(self._begun) >= self._pipeline.lanes:
                 self._finish()
             if self._recovered:

@@ -13,8 +13,10 @@ import zmq
 from scopeside.binding import remove_ipc
 from scopeside.errors import ConfigError, RequestError, ServiceError
 from scopeside.stages.publish import Context, Socket, bind
+from scopeside.turns import Turns
 from scopeside.wire.control import (
     Clock,
+    Metrics,
     NameCommunity,
     Request,
     SetValues,
@@ -38,6 +40,8 @@ class Commands(Protocol):
     def status(self) -> dict[str, Any]: ...
 
     def config(self) -> dict[str, Any]: ...
+
+    def metrics(self, *, percentiles: bool) -> dict[str, Any]: ...
 
     def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
 
@@ -76,13 +80,13 @@ class ControlServer:
         self._socket.linger = 200
         secure(self._socket)
         bind(self._socket, endpoint, "control.endpoint")
-        self.turns = 0
+        self.turns = Turns()
 
     def run(self, stop: Event) -> None:
         """Answer requests until `stop` is set; closes the socket."""
         try:
             while not stop.is_set():
-                self.turns += 1
+                self.turns.mark()
                 if self._socket.poll(POLL_MS):
                     self._answer(self._socket.recv_multipart(), time.time_ns())
         finally:
@@ -119,6 +123,8 @@ class ControlServer:
             return {"t0_ns": request.t0_ns, "t1_ns": received_ns, "t2_ns": time.time_ns()}
         if isinstance(request, SetValues):
             return self._commands.set_values(request.values)
+        if isinstance(request, Metrics):
+            return self._commands.metrics(percentiles=request.percentiles)
         if isinstance(request, NameCommunity):
             return self._commands.name(request.community, request.name)
         if isinstance(request, Targets):

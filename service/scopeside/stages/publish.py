@@ -17,9 +17,11 @@ from scopeside.binding import ipc_in_use, remove_ipc
 from scopeside.channels import Channel, EndOfChannelError
 from scopeside.errors import EndpointError
 from scopeside.messages import Accounting, Segmentation
+from scopeside.published import Published
 from scopeside.settings import PublishSettings
+from scopeside.turns import LONGEST_WAIT_S, Turns
 from scopeside.wire.events import community, encode_event, observation
-from scopeside.wire.results import encode_segmentation
+from scopeside.wire.results import encode_segmentation, end_to_end
 
 LINGER_MS = 500
 """How long closing waits for the last messages to leave."""
@@ -76,6 +78,7 @@ class Publish:
         settle: Callable[[str], Accounting],
         settled: Callable[[str], None],
         published: Callable[[Segmentation], None] = lambda _: None,
+        observe: Callable[[Published], None] = lambda _published: None,
     ) -> None:
         self._settings = settings
         self._outputs = outputs
@@ -83,12 +86,17 @@ class Publish:
         self._settle = settle
         self._settled = settled
         self._published = published
+        self._observe = observe
+        self.turns = Turns()
 
     def run(self) -> None:
         """Publish until the channel is closed and empty."""
         while True:
+            self.turns.mark()
             try:
-                segmentation = self._segmentations.get()
+                segmentation = self._segmentations.get(timeout_s=LONGEST_WAIT_S)
+            except TimeoutError:
+                continue
             except EndOfChannelError:
                 return
             self._publish(segmentation)
@@ -96,11 +104,9 @@ class Publish:
     def _publish(self, segmentation: Segmentation) -> None:
         frame = segmentation.frame
         accounting = self._settle(frame.series)
+        clocks = _Readings()
         message = encode_segmentation(
-            segmentation,
-            accounting=accounting,
-            clocks=lambda: (time.time_ns(), time.monotonic()),
-            codec=self._settings.codec,
+            segmentation, accounting=accounting, clocks=clocks.read, codec=self._settings.codec
         )
         self._outputs.send_result(message)
         self._published(segmentation)
@@ -116,6 +122,31 @@ class Publish:
         self._outputs.emit(observation(segmentation))
         # Only now: the event that ends a series must not overtake its last result.
         self._settled(frame.series)
+        self._observe(clocks.published(segmentation, accounting))
+
+
+class _Readings:
+    """Remembers the clocks that a result was written by, so that what observers are told of it is
+    what it says itself."""
+
+    def __init__(self) -> None:
+        self._readings: list[tuple[int, float]] = []
+
+    def read(self) -> tuple[int, float]:
+        self._readings.append((time.time_ns(), time.monotonic()))
+        return self._readings[-1]
+
+    def published(self, segmentation: Segmentation, accounting: Accounting) -> Published:
+        (_, begun_s), (published_ns, published_s) = self._readings[0], self._readings[-1]
+        frame = segmentation.frame
+        return Published(
+            segmentation=segmentation,
+            accounting=accounting,
+            published_ns=published_ns,
+            stages_s={**segmentation.stages_s, "encode": published_s - begun_s},
+            service_s=published_s - frame.received_s,
+            end_to_end_s=end_to_end(frame, published_ns)[0],
+        )
 
 
 def bind(socket: Socket, endpoint: str, setting: str) -> None:

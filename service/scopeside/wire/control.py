@@ -6,7 +6,8 @@ Codes raised here: `bad_request`, `bad_version`, `unknown_command`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgpack
 from pydantic import (
@@ -31,6 +32,8 @@ MAX_REQUEST_BYTES = 64 * 2**10
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 CommunityRef = Annotated[int, Field(ge=1, le=2**16 - 1)]
 Scalar = bool | int | float | str | None
+
+Asked = TypeVar("Asked")
 
 
 class Command(BaseModel):
@@ -66,6 +69,13 @@ class NameCommunity(Command):
     cmd: Literal["name"]
     community: CommunityRef
     name: Name | None
+
+
+class Metrics(Command):
+    """The service's own figures: counts and times of every frame, queues, threads and memory."""
+
+    cmd: Literal["metrics"]
+    percentiles: bool = False
 
 
 class Targets(Command):
@@ -122,7 +132,9 @@ class RulesRequest(Command):
         return self
 
 
-Request = Plain | Clock | SetValues | NameCommunity | Targets | VisitedPoints | RulesRequest
+Request = (
+    Plain | Clock | SetValues | NameCommunity | Metrics | Targets | VisitedPoints | RulesRequest
+)
 
 COMMANDS: tuple[str, ...] = tuple(
     name for model in get_args(Request) for name in get_args(model.model_fields["cmd"].annotation)
@@ -134,6 +146,11 @@ _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discrimina
 
 def parse_request(message: Buffer) -> Request:
     """Return what a request asks; RequestError, with the request's `id` where it could be read."""
+    return parse_as(_REQUEST, COMMANDS, message)
+
+
+def parse_as(adapter: TypeAdapter[Asked], known: Sequence[str], message: Buffer) -> Asked:
+    """Return a request of a channel that is asked like this one, by its models and its commands."""
     if len(message) > MAX_REQUEST_BYTES:
         raise RequestError(
             "bad_request",
@@ -155,14 +172,14 @@ def parse_request(message: Buffer) -> Request:
             f"Version {short(version)} of the wire contract is unknown; this is version {VERSION}.",
             request_id=request_id,
         )
-    if cmd not in COMMANDS:
+    if cmd not in known:
         raise RequestError(
             "unknown_command",
-            f"Command {short(cmd)} is not one of {', '.join(COMMANDS)}.",
+            f"Command {short(cmd)} is not one of {', '.join(known)}.",
             request_id=request_id,
         )
     try:
-        return _REQUEST.validate_python(fields)
+        return adapter.validate_python(fields)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(step) for step in fault["loc"][1:])
