@@ -61,8 +61,8 @@ class Parts:
             self.intake,
             Pulse(self.lifecycle, self.books, self.frames),
             lambda: self.announced.append(self.lifecycle.state),
-            Steering(lambda event: None),
             Measures((self.frames,), FaultLog(lambda event: None)),
+            Steering(lambda event: None),
         )
 
     def warm(self):

@@ -31,8 +31,8 @@ class ServiceCommands:
         intake: Intake,
         pulse: Pulse,
         announce: Callable[[], None],
-        steering: Steering,
         measures: Measures,
+        steering: Steering,
     ) -> None:
         self._settings = configuration.settings
         self._sources = dict(configuration.sources)
@@ -40,8 +40,8 @@ class ServiceCommands:
         self._intake = intake
         self._pulse = pulse
         self._announce = announce
-        self._steering = steering
         self._measures = measures
+        self._steering = steering
         self._compute: Compute | None = None
 
     def attach(self, compute: Compute) -> None:

@@ -119,8 +119,8 @@ class Service:
                 self._intake,
                 self._pulse,
                 self._beat,
-                self._steering,
                 self._measures,
+                self._steering,
             )
             self._control = ControlServer(
                 settings.control.endpoint,
@@ -221,8 +221,8 @@ class Service:
             self._segmentations,
             settle=self._books.segmented,
             settled=self._intake.published,
-            published=self._steering.published,
             observe=self._measures.observe,
+            published=self._steering.published,
         )
         self._measures.follow(ingest=ingest.turns, compute=compute.turns, publish=publish.turns)
         # What start-up made lives as long as the service: no collection need walk through it

@@ -77,17 +77,17 @@ class Publish:
         *,
         settle: Callable[[str], Accounting],
         settled: Callable[[str], None],
-        published: Callable[[Segmentation], None] = lambda _: None,
         observe: Callable[[Published], None] = lambda _published: None,
+        published: Callable[[Segmentation], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._outputs = outputs
         self._segmentations = segmentations
         self._settle = settle
         self._settled = settled
-        self._published = published
         self._observe = observe
         self.turns = Turns()
+        self._published = published
 
     def run(self) -> None:
         """Publish until the channel is closed and empty."""
