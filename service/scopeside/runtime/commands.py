@@ -13,6 +13,8 @@ from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.measures import Measures
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.intake import Intake
+from scopeside.steering.steering import Steering
+from scopeside.wire.control import Targets, VisitedPoints
 from scopeside.wire.results import accounting_map
 
 
@@ -30,6 +32,7 @@ class ServiceCommands:
         pulse: Pulse,
         announce: Callable[[], None],
         measures: Measures,
+        steering: Steering,
     ) -> None:
         self._settings = configuration.settings
         self._sources = dict(configuration.sources)
@@ -38,6 +41,7 @@ class ServiceCommands:
         self._pulse = pulse
         self._announce = announce
         self._measures = measures
+        self._steering = steering
         self._compute: Compute | None = None
 
     def attach(self, compute: Compute) -> None:
@@ -86,6 +90,16 @@ class ServiceCommands:
     def name(self, community: int, name: str | None) -> dict[str, Any]:
         self._warm_compute().name(community, name)
         return {"community": community, "name": name}
+
+    def reference(self) -> dict[str, Any]:
+        """Keep the newest frame's communities as the reference state."""
+        return {"communities": list(self._warm_compute().reference())}
+
+    def targets(self, request: Targets) -> dict[str, Any]:
+        return self._steering.targets(request, self._warm_compute().identities)
+
+    def visited(self, request: VisitedPoints) -> dict[str, Any]:
+        return self._steering.visited(request)
 
     def reset(self) -> dict[str, Any]:
         self._warm_compute().reset()

@@ -78,6 +78,7 @@ class Publish:
         settle: Callable[[str], Accounting],
         settled: Callable[[str], None],
         observe: Callable[[Published], None] = lambda _published: None,
+        published: Callable[[Segmentation], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._outputs = outputs
@@ -86,6 +87,7 @@ class Publish:
         self._settled = settled
         self._observe = observe
         self.turns = Turns()
+        self._published = published
 
     def run(self) -> None:
         """Publish until the channel is closed and empty."""
@@ -107,6 +109,7 @@ class Publish:
             segmentation, accounting=accounting, clocks=clocks.read, codec=self._settings.codec
         )
         self._outputs.send_result(message)
+        self._published(segmentation)
         changes = segmentation.identified
         for id_ in changes.appeared:
             self._outputs.emit(
