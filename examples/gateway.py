@@ -44,18 +44,23 @@ class Newest:
         self._thread = threading.Thread(target=self._follow)
         self._thread.start()
 
-    def after(self, frame: int | None, wait_s: float) -> Result | None:
-        """Return a result of a later frame (of any, for None), waiting for one; None in vain."""
+    def after(self, frame: int | None, series: str | None, wait_s: float) -> Result | None:
+        """Return a result of a later frame, or of another series; None where none comes in time.
+
+        Of any frame where `frame` is None; of whatever series where `series` is None.
+        """
         with self._came:
-            self._came.wait_for(lambda: self._is_after(frame), wait_s)
-            return self._result if self._is_after(frame) else None
+            self._came.wait_for(lambda: self._is_after(frame, series), wait_s)
+            return self._result if self._is_after(frame, series) else None
 
     def close(self) -> None:
         self._over.set()
         self._thread.join()
 
-    def _is_after(self, frame: int | None) -> bool:
-        return self._result is not None and (frame is None or self._result.frame > frame)
+    def _is_after(self, frame: int | None, series: str | None) -> bool:
+        if self._result is None or frame is None:
+            return self._result is not None
+        return self._result.frame > frame or self._result.series != (series or self._result.series)
 
     def _follow(self) -> None:
         with self._make_client() as client:
@@ -166,17 +171,19 @@ def about(result: Result | None) -> dict[str, Any]:
 
 def required(newest: Newest, query: Query) -> Result:
     """Return the result that a request is about; LookupError where none came."""
-    after, wait_s = waiting(query)
-    result = newest.after(after, wait_s)
+    after, series, wait_s = waiting(query)
+    result = newest.after(after, series, wait_s)
     if result is None:
         later = "" if after is None else f" after frame {after}"
         raise LookupError(f"There is no result{later} yet. {newest.problem or ''}".strip())
     return result
 
 
-def waiting(query: Query) -> tuple[int | None, float]:
-    after = number(query, "after", int, -1) if "after" in query else None
-    return after, min(MOST_WAIT_S, number(query, "wait_s", float, 0.0 if after is None else 10.0))
+def waiting(query: Query) -> tuple[int | None, str | None, float]:
+    """Return after which frame of which series a newer one is wanted, and for how long."""
+    after = number(query, "after", int, None)
+    wait_s = number(query, "wait_s", float, 0.0 if after is None else 10.0)
+    return after, query.pop("series", None), min(MOST_WAIT_S, wait_s)
 
 
 def community_of(query: Query) -> int | str:

@@ -38,8 +38,10 @@ def message(frame):
 @contextmanager
 def gateway(at):
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "examples/gateway.py"), "--port", "0"]
-        + ["--results", at.results, "--control", at.control],
+        [
+            *(sys.executable, str(ROOT / "examples/gateway.py"), "--port", "0"),
+            *("--results", at.results, "--control", at.control),
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -156,6 +158,11 @@ def test_a_request_waits_for_a_newer_frame(address, service):
     service.publish(message(frame + 1))
     status, body = get(address, f"/points?community=film&after={frame}")
     assert (status, body["frame"]) == (200, frame + 1)
+
+
+def test_a_frame_of_another_series_is_newer_whatever_its_number(address):
+    assert get(address, "/points?community=film&after=99&series=before&wait_s=0")[0] == 200
+    assert get(address, "/points?community=film&after=99&series=s&wait_s=0")[0] == 503
 
 
 def test_without_a_service_it_says_so(tmp_path):
