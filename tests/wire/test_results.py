@@ -182,3 +182,12 @@ def test_bytes_that_are_no_msgpack_are_refused() -> None:
     for message in (b"", b"\xc1", b"\x93\x01", b"GET / HTTP/1.1"):
         with pytest.raises(DropError):
             decode_result(message)
+
+
+def test_calibration_is_echoed_and_nil_where_the_frame_gave_none() -> None:
+    affine = ((1e-9, 0.0, 1e-6), (0.0, 2e-9, 3e-6))
+    told = decode_result(published(segmentation(pixel_size_m=(2e-9, 1e-9), pixel_to_stage=affine)))
+    assert told["pixel_size_m"] == [2e-9, 1e-9]
+    assert told["pixel_to_stage"] == [list(row) for row in affine]
+    untold = decode_result(published(segmentation()))
+    assert untold["pixel_size_m"] is untold["pixel_to_stage"] is None

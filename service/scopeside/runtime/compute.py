@@ -10,13 +10,14 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from scopeside.channels import Channel, EndOfChannelError
 from scopeside.errors import ConfigError, DropError, DropReason, ServiceError
 from scopeside.messages import Frame
-from scopeside.ports import ResultSink, Segmenter
+from scopeside.ports import Identities, ResultSink, Segmenter
 from scopeside.settings import Settings
+from scopeside.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ ANSWER_S = 10.0
 ESTIMATE_WEIGHT = 0.2
 """Weight of the newest frame in the running mean of compute time (policy `deadline`)."""
 
+Answer = TypeVar("Answer")
 Drop = Callable[[Frame, DropReason, str], object]
 
 
@@ -67,6 +69,7 @@ class Compute:
         self._changes: list[Callable[[], object]] = []
         self._changes_lock = Lock()
         self.abandon = Event()
+        self.turns = Turns()
         self._begun: deque[_Begun] = deque()
         self._recovered = False
         self._current: list[Frame] = []
@@ -84,17 +87,25 @@ class Compute:
             **self._pipeline.figures(),
         }
 
+    @property
+    def identities(self) -> Identities:
+        """Who is known; any thread may ask."""
+        return self._pipeline.tracker
+
     def apply(self, settings: Settings, *, config_hash: str) -> None:
         """Let the next frame be computed with `settings`."""
         self._later(lambda: self._pipeline.apply(settings, config_hash=config_hash))
 
     def name(self, community: int, name: str | None) -> None:
-        """Give a community a name from the next frame on; ConfigError for one never seen."""
+        """Give a community a name from the next frame on; ConfigError for one never seen.
+
+        Waits until the name is given.
+        """
         if not self._pipeline.tracker.knows(community):
             raise ConfigError(
                 f"Community {community} is not known: name one that a result or event has shown."
             )
-        self._later(lambda: self._pipeline.tracker.set_name(community, name))
+        self.between_frames(lambda: self._pipeline.tracker.set_name(community, name))
 
     def reset(self) -> None:
         """Forget identities before the next frame."""
@@ -106,26 +117,35 @@ class Compute:
         Waits until the frame that is being computed is done. Raises ConfigError where no frame was
         segmented yet, and ServiceError where the thread does not come to it within `ANSWER_S`.
         """
-        kept: Future[tuple[int, ...]] = Future()
+        return self.between_frames(self._pipeline.keep_reference)
 
-        def keep() -> None:
+    def between_frames(self, change: Callable[[], Answer]) -> Answer:
+        """Let the compute thread do something between two frames, none begun; return its answer.
+
+        Raises the ConfigError that it raises, and ServiceError where the thread does not come to
+        it within `ANSWER_S`.
+        """
+        answer: Future[Answer] = Future()
+
+        def do() -> None:
             try:
-                kept.set_result(self._pipeline.keep_reference())
+                answer.set_result(change())
             except ConfigError as error:
-                kept.set_exception(error)
+                answer.set_exception(error)
 
-        self._later(keep)
+        self._later(do)
         try:
-            return kept.result(ANSWER_S)
+            return answer.result(ANSWER_S)
         except TimeoutError:
             raise ServiceError(
                 f"The frame in work was not done within {ANSWER_S:g} s, so it is not known yet what"
-                " the reference state will be: ask again."
+                " became of the request: ask again."
             ) from None
 
     def run(self) -> None:
         """Work until the channel is closed and empty; once `abandon` is set, only empty it."""
         while True:
+            self.turns.mark()
             if len(self._begun) >= self._pipeline.lanes:
                 self._finish()
             if self._recovered:

@@ -1,12 +1,12 @@
 """Events: what happened, as single-part msgpack maps with `v`, `kind` and `t_ns` (service clock).
 
-Kinds so far: `heartbeat`, `series`, `drop`, `community`, `observation`, `error`.
+Kinds: `heartbeat`, `series`, `drop`, `community`, `observation`, `targets`, `alarm`, `error`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgpack
@@ -65,6 +65,19 @@ def dropped(
 def community(event: Literal["appeared", "vanished"], *, series: str, frame: int, id: int) -> Event:  # noqa: A002
     """A community came or went, at this frame."""
     return _event("community", event=event, series=series, frame=frame, id=id)
+
+
+def targets(
+    points: Sequence[Mapping[str, Any]], *, series: str, frame: int, strategy: str
+) -> Event:
+    """Points to visit next, as somebody asked for them; the best first."""
+    return _event(
+        "targets",
+        series=series,
+        frame=frame,
+        strategy=strategy,
+        points=[dict(point) for point in points],
+    )
 
 
 def observation(segmentation: Segmentation) -> Event:
