@@ -15,6 +15,7 @@ from kernel_definitions import instead_of_kernels
 from scopeside.device import answers, back, contrast, front, pipeline, plan
 from scopeside.device.engines import kernel
 from scopeside.device.host_card import HostCard
+from scopeside.device.looks import DeviceLooks
 from scopeside.device.plan import LANES
 from scopeside.device.plans import PLANNED_KINDS
 from scopeside.errors import DeviceLostError, DeviceMemoryError, DropError, DropReason
@@ -108,8 +109,9 @@ def test_distances_to_a_reference_on_the_card_are_those_of_the_cpu(quick):
     assert device.reference_state().keys() == cpu.reference_state().keys()
 
 
-def test_the_reference_is_of_the_last_frame_finished_whatever_was_begun_since(alone, quick):
-    # A lane's embeddings are overwritten by the frame after the next.
+def test_the_reference_is_of_the_last_frame_finished_whatever_was_begun_since(quick, monkeypatch):
+    # A lane's embeddings are overwritten by the frame after the next, and nothing is remembered.
+    monkeypatch.setattr(DeviceLooks, "learn", lambda *_: None)
     ahead, behind = on_device(settings_of()), on_device(settings_of())
     begun = [ahead.begin(FRAMES[0]), ahead.begin(FRAMES[1])]
     ahead.finish(begun[0])

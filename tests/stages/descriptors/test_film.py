@@ -1,4 +1,4 @@
-"""Descriptors of a simulated irradiation run, segmented with the built-in encoder, against truth."""
+"""Descriptors of a simulated irradiation run, segmented by the built-in encoder, against truth."""
 
 from __future__ import annotations
 
