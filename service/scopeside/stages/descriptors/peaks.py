@@ -120,8 +120,6 @@ def _vertex(before: float, here: float, after: float) -> float:
 
 def _angle_from(plan: Plan, f: int, g: int) -> Float64:
     """Return the angle between each bin's direction and that of one, from 0 to pi / 2."""
-    y_F1, x_1G = plan.cycles
-    own = math.atan2(float(y_F1[f, 0]), float(x_1G[0, g]))
-    turned_FG = np.abs(np.arctan2(y_F1, x_1G) - own) % np.pi
+    turned_FG = np.abs(plan.angle_FG - plan.angle_FG[f, g])
     angle_FG: Float64 = np.minimum(turned_FG, np.pi - turned_FG)
     return angle_FG
