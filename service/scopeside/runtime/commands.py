@@ -14,7 +14,7 @@ from scopeside.runtime.measures import Measures
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.intake import Intake
 from scopeside.steering.steering import Steering
-from scopeside.wire.control import Targets, VisitedPoints
+from scopeside.wire.control import RulesRequest, Targets, VisitedPoints
 from scopeside.wire.results import accounting_map
 
 
@@ -101,8 +101,16 @@ class ServiceCommands:
     def visited(self, request: VisitedPoints) -> dict[str, Any]:
         return self._steering.visited(request)
 
+    def rules(self, request: RulesRequest) -> dict[str, Any]:
+        """List or change the rules; `config` then shows those in force."""
+        reply = self._steering.change_rules(request)
+        if request.action != "list":
+            self._settings = self._settings.model_copy(update={"rules": self._steering.rules})
+            self._sources["rules"] = "control"
+        return reply
+
     def reset(self) -> dict[str, Any]:
-        self._warm_compute().reset()
+        self._warm_compute().reset(then=self._steering.forget)
         return {}
 
     def pause(self) -> dict[str, Any]:

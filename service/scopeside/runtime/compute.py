@@ -107,9 +107,16 @@ class Compute:
             )
         self.between_frames(lambda: self._pipeline.tracker.set_name(community, name))
 
-    def reset(self) -> None:
-        """Forget identities before the next frame."""
+    def reset(self, *, then: Callable[[], object] = lambda: None) -> None:
+        """Forget identities before the next frame, and let others know `then`."""
         self._later(self._pipeline.reset)
+        self._later(then)
+
+    def waiting_s(self) -> float | None:
+        """Return the age of the oldest frame that is being computed; None where there is none."""
+        with self._current_lock:
+            received_s = [frame.received_s for frame in self._current]
+        return time.monotonic() - min(received_s) if received_s else None
 
     def reference(self) -> tuple[int, ...]:
         """Keep the current frame's communities as the reference state; return their ids.

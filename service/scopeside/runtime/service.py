@@ -78,6 +78,7 @@ class Service:
         self._failure: BaseException | None = None
         self.left_behind = False
         """Whether `run` returned while a thread was still inside a compiler, encoder or decoder."""
+        self._waiting_s: Callable[[], float | None] = lambda: None
         self._stop_ingest = Event()
         self._stop_control = Event()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -108,7 +109,12 @@ class Service:
                 emit=faults,
                 same_host=is_local(settings.ingest.endpoint),
             )
-            self._steering = Steering(self._outputs.emit)
+            self._steering = Steering(
+                settings.rules,
+                emit=self._outputs.emit,
+                fault=self._intake.reports.error,
+                totals=self._books.totals,
+            )
             self._tapping = Tapping(settings, self._intake.reports.error)
             self._pulse = Pulse(
                 self._lifecycle, self._books, self._frames, recording=self._tapping.figures
@@ -200,7 +206,7 @@ class Service:
         return Compute(
             warming.pipeline(),
             frames=self._frames,
-            results=_PublishQueue(self._segmentations, self._drop),
+            results=_PublishQueue(self._segmentations, self._drop, self._steering.observe),
             drop=self._drop,
             deadline_s=settings.ingest.deadline_s if policy == "deadline" else None,
         )
@@ -235,6 +241,7 @@ class Service:
         for thread in (publishing, computing, ingesting):
             thread.start()
         self._commands.attach(compute)
+        self._waiting_s = compute.waiting_s
         self._lifecycle.enter(State.READY)
         log.info(
             "ready",
@@ -297,6 +304,7 @@ class Service:
 
     def _beat(self) -> None:
         self._outputs.emit(self._pulse.beat())
+        self._steering.beat(self._waiting_s())
 
     def _drop(self, frame: Frame, reason: DropReason, message: str) -> Accounting:
         accounting = self._intake.drop(frame, reason, message)
@@ -327,11 +335,15 @@ class _PublishQueue:
         self,
         segmentations: Channel[Segmentation],
         drop: Callable[[Frame, DropReason, str], Accounting],
+        observe: Callable[[Segmentation], None],
     ) -> None:
         self._segmentations = segmentations
         self._drop = drop
+        self._observe = observe
 
     def put(self, segmentation: Segmentation) -> None:
+        # Rules come before the megabytes of the result: what they stop cannot wait.
+        self._observe(segmentation)
         try:
             displaced = self._segmentations.put(segmentation)
         except ClosedChannelError:
