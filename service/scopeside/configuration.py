@@ -104,11 +104,11 @@ def apply_live(settings: Settings, values: Mapping[str, Any]) -> Settings:
 def config_hash(settings: Settings) -> str:
     """Return the first 12 hexadecimal digits of the SHA-256 of the settings' canonical JSON.
 
-    How a service is measured and shown, whether it records and what raises alarms is no property of
-    its results: `bench`, `http`, `record` and `rules` are left out.
+    How a service is measured and shown, what it records and keeps and what raises alarms is no
+    property of its results: `bench`, `http`, `record`, `rules` and `state` are left out.
     """
     canonical = json.dumps(
-        settings.model_dump(mode="json", exclude={"bench", "http", "record", "rules"}),
+        settings.model_dump(mode="json", exclude={"bench", "http", "record", "rules", "state"}),
         sort_keys=True,
         separators=(",", ":"),
         allow_nan=False,

@@ -15,6 +15,7 @@ from scopeside.descriptor_settings import DescriptorSettings
 from scopeside.http_settings import HttpSettings
 from scopeside.rule_settings import Rules
 from scopeside.section import LIVE, Endpoint, Percent, Section, Sha256
+from scopeside.state_settings import StateSettings
 
 
 class IngestSettings(Section):
@@ -285,6 +286,7 @@ class Settings(Section):
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
     record: RecordSettings = RecordSettings()
+    state: StateSettings = StateSettings()
     log: LogSettings = LogSettings()
     bench: BenchSettings = BenchSettings()
 

@@ -60,6 +60,7 @@ class ServiceCommands:
             else {"series": series, "accounting": accounting_map(books.snapshot(series))},
             "totals": accounting_map(books.totals()),
             **self._pulse.figures(),
+            **self._steering.figures(),
             **({} if self._compute is None else self._compute.describe()),
         }
 
@@ -89,11 +90,14 @@ class ServiceCommands:
 
     def name(self, community: int, name: str | None) -> dict[str, Any]:
         self._warm_compute().name(community, name)
+        self._steering.settle()
         return {"community": community, "name": name}
 
     def reference(self) -> dict[str, Any]:
         """Keep the newest frame's communities as the reference state."""
-        return {"communities": list(self._warm_compute().reference())}
+        kept = self._warm_compute().reference()
+        self._steering.settle()
+        return {"communities": list(kept)}
 
     def targets(self, request: Targets) -> dict[str, Any]:
         return self._steering.targets(request, self._warm_compute().identities)
