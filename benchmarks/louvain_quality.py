@@ -208,7 +208,8 @@ def main() -> None:
             " graph, in per cent of it; negative where the definition is better. Planted graphs,"
             " 15-NN and threshold graphs of planted embeddings, tied graphs, and 15-NN graphs of"
             " real micrographs (64-px chips, built-in encoder, shared mode). Times are medians of"
-            f" {REPEATS} calls by turns on a machine that others use too. {budget} sweeps at most, from {MOST_STARTS} starts up to {STARTED_NODES // MOST_STARTS}"
+            f" {REPEATS} calls by turns on a machine that others use too. {budget} sweeps at most,"
+            f" from {MOST_STARTS} starts up to {STARTED_NODES // MOST_STARTS}"
             f" nodes, from one beyond {STARTED_NODES // 2}."
         ),
     )
