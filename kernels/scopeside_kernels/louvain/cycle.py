@@ -12,21 +12,31 @@ import triton
 import triton.language as tl
 
 from scopeside_kernels import reference_louvain as rules
-from scopeside_kernels.louvain.ledger import ALIVE, NULL, SCORE, TOTAL, best_of, record_of
+from scopeside_kernels.louvain.ledger import (
+    ALIVE,
+    NAME_BITS,
+    NULL,
+    SCORE,
+    TOTAL,
+    best_of,
+    record_of,
+)
 
 _RESOLUTION_BITS = tl.constexpr(rules.RESOLUTION_BITS)
 
 
-@triton.jit(do_not_specialize=["nodes", "room", "size"])
+@triton.jit(do_not_specialize=["nodes", "starts", "room", "size"])
 def restart_kernel(
     strength_N: tl.tensor,
     labels_N: tl.tensor,
+    bound_N: tl.tensor,
     history_SN: tl.tensor,
     sums_SN: tl.tensor,
     sizes_SN: tl.tensor,
     resolution: tl.tensor,
     ledger: tl.tensor,
     nodes: tl.tensor,
+    starts: tl.tensor,
     room: tl.tensor,
     size: tl.tensor,
     ALONE: tl.constexpr,
@@ -34,7 +44,8 @@ def restart_kernel(
 ) -> None:
     """Make the labels found so far, or with `ALONE` single nodes, the first snapshot of a stage.
 
-    The sums and sizes of that snapshot must be zero, which the launch before sees to.
+    The sums and sizes of that snapshot must be zero, which the launch before sees to. With `ALONE`
+    a stage within follows: what a node was in, here and in the next start, is kept as one number.
     """
     start = tl.program_id(1)
     history_SN += start * room
@@ -42,9 +53,13 @@ def restart_kernel(
     sizes_SN += start * room
     node_B = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside_B = node_B < nodes
-    label_B = node_B
-    if not ALONE:
-        label_B = tl.load(labels_N + start * nodes + node_B, mask=inside_B, other=0)
+    label_B = tl.load(labels_N + start * nodes + node_B, mask=inside_B, other=0)
+    if ALONE:
+        beside = (start + 1) % starts
+        beside_B = tl.load(labels_N + beside * nodes + node_B, mask=inside_B, other=0)
+        bound_B = (label_B.to(tl.int64) << NAME_BITS) | beside_B
+        tl.store(bound_N + start * nodes + node_B, bound_B, mask=inside_B)
+        label_B = node_B
     strength_B = tl.load(strength_N + node_B, mask=inside_B, other=0)
     tl.store(history_SN + node_B, label_B, mask=inside_B)
     tl.atomic_add(sums_SN + label_B, strength_B, mask=inside_B, sem="relaxed")

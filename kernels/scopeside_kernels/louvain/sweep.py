@@ -42,26 +42,22 @@ def load_tile(
     neighbours_E: tl.tensor,
     weights_E: tl.tensor,
     labels_N: tl.tensor,
-    held_N: tl.tensor,
-    beside_N: tl.tensor,
-    held_R: tl.tensor,
-    beside_R: tl.tensor,
+    bound_N: tl.tensor,
+    bound_R: tl.tensor,
     WITHIN: tl.constexpr,
     TILE: tl.constexpr,
 ) -> tl.tensor:
     """Return labels and weights of the neighbours from `first` on; -1 and 0 past the row's end.
 
-    With `WITHIN` a neighbour that does not share both `held` and `beside` is as one past the end.
+    With `WITHIN` a neighbour that does not share the row's bound is as one past the end.
     """
     place_T = first + tl.arange(0, TILE)
     edge_RT = place_T[None, :] < degree_R[:, None]
     at_RT = begin_R[:, None] + place_T[None, :]
     neighbour_RT = tl.load(neighbours_E + at_RT, mask=edge_RT, other=0)
     if WITHIN:
-        other_RT = tl.load(held_N + neighbour_RT, mask=edge_RT, other=-1)
-        edge_RT = edge_RT & (other_RT == held_R[:, None])
-        other_RT = tl.load(beside_N + neighbour_RT, mask=edge_RT, other=-1)
-        edge_RT = edge_RT & (other_RT == beside_R[:, None])
+        bound_RT = tl.load(bound_N + neighbour_RT, mask=edge_RT, other=-1)
+        edge_RT = edge_RT & (bound_RT == bound_R[:, None])
     weight_RT = tl.load(weights_E + at_RT, mask=edge_RT, other=0)
     label_RT = tl.load(labels_N + neighbour_RT, mask=edge_RT, other=-1)
     return label_RT, weight_RT
@@ -74,7 +70,6 @@ def load_tile(
         "sweep",
         "salt",
         "moving",
-        "starts",
         "edges",
         "room",
         "size",
@@ -89,14 +84,13 @@ def sweep_kernel(
     history_SN: tl.tensor,
     sums_SN: tl.tensor,
     sizes_SN: tl.tensor,
-    found_N: tl.tensor,
+    bound_N: tl.tensor,
     ledger: tl.tensor,
     nodes: tl.tensor,
     stage: tl.tensor,
     sweep: tl.tensor,
     salt: tl.tensor,
     moving: tl.tensor,
-    starts: tl.tensor,
     edges: tl.tensor,
     room: tl.tensor,
     size: tl.tensor,
@@ -115,8 +109,7 @@ def sweep_kernel(
     is found by comparing all pairs of the row's edges, a tile by a tile: quadratic in the degree
     but free of tables and of atomics, and a single tile for most rows of a kNN graph. A hub of d
     neighbours costs its own warp (d / 32)^2 tiles, so one of thousands makes a sweep wait for it.
-    `found_N` holds the labels of all starts as the last cycle left them; no launch of a stage
-    `WITHIN`, the one that looks at those of the next start, writes there.
+    `bound_N` says for a stage `WITHIN` what each node was in.
     """
     start = tl.program_id(1)
     if not BASE:
@@ -141,13 +134,10 @@ def sweep_kernel(
     degree_R = (tl.load(end_N + row_R, mask=inside_R, other=0) - begin_R).to(tl.int32)
     strength_R = tl.load(strength_N + row_R, mask=inside_R, other=0)
     own_R = tl.load(labels_N + row_R, mask=inside_R, other=0)
-    held_N = found_N + start * nodes
-    beside_N = found_N + ((start + 1) % starts) * nodes
-    held_R = tl.zeros([ROWS], tl.int32)
-    beside_R = tl.zeros([ROWS], tl.int32)
+    bound_N += start * nodes
+    bound_R = tl.zeros([ROWS], tl.int64)
     if WITHIN:
-        held_R = tl.load(held_N + row_R, mask=inside_R, other=0)
-        beside_R = tl.load(beside_N + row_R, mask=inside_R, other=0)
+        bound_R = tl.load(bound_N + row_R, mask=inside_R, other=0)
 
     inner_R = tl.zeros([ROWS], tl.int32)
     for first in range(0, tl.max(degree_R, axis=0), TILE):
@@ -158,10 +148,8 @@ def sweep_kernel(
             neighbours_E,
             weights_E,
             labels_N,
-            held_N,
-            beside_N,
-            held_R,
-            beside_R,
+            bound_N,
+            bound_R,
             WITHIN,
             TILE,
         )
@@ -181,10 +169,8 @@ def sweep_kernel(
             neighbours_E,
             weights_E,
             labels_N,
-            held_N,
-            beside_N,
-            held_R,
-            beside_R,
+            bound_N,
+            bound_R,
             WITHIN,
             TILE,
         )
@@ -197,10 +183,8 @@ def sweep_kernel(
                 neighbours_E,
                 weights_E,
                 labels_N,
-                held_N,
-                beside_N,
-                held_R,
-                beside_R,
+                bound_N,
+                bound_R,
                 WITHIN,
                 TILE,
             )

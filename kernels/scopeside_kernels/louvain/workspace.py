@@ -57,6 +57,7 @@ class Workspace:
     numbers_N: torch.Tensor
     labels_N: torch.Tensor
     parent_N: torch.Tensor
+    bound_N: torch.Tensor
     first_N: torch.Tensor
     rank_N: torch.Tensor
     count_N: torch.Tensor
@@ -144,6 +145,7 @@ def plan(
         numbers_N=integers(nodes),
         labels_N=integers(starts, nodes),
         parent_N=integers(starts, nodes),
+        bound_N=integers(starts, nodes, dtype=torch.int64),
         first_N=integers(nodes),
         rank_N=integers(nodes),
         count_N=integers(starts, nodes),
