@@ -103,3 +103,19 @@ def test_drops_raise_an_alarm_at_a_heartbeat_though_no_frame_is_segmented(endpoi
             sender.close(linger=0)
     assert (told["rule"], told["frame"], told["rule_latency_s"]) == ("lost", None, None)
     assert 3 <= told["value"] <= 4
+
+
+def test_a_service_that_is_stopped_keeps_what_its_last_frames_taught_it(endpoints, tmp_path):
+    sets = ["ingest.socket=pull", f"state.file={tmp_path / 'session.state'}"]
+    with running(endpoints, sets=sets) as service, service.publisher(socket="push") as publisher:
+        publisher.start("s")
+        for number in range(5):
+            publisher.frame(two_phases(seed=number))
+            last = service.results.receive(ANSWER_S)
+        assert service.control.call("status")["state_file"]["error"] is None
+    with running(endpoints, sets=sets) as service, service.publisher(socket="push") as publisher:
+        publisher.start("s")
+        publisher.frame(two_phases(seed=5), number=5)
+        after = service.results.receive(ANSWER_S)
+    ages = {one.id: one.age for one in last.communities}
+    assert {one.id: one.age - 1 for one in after.communities} == ages
