@@ -243,6 +243,16 @@ def test_descriptors_turned_off_leave_no_keys_and_the_same_label_maps() -> None:
         assert here.fronts == ()
 
 
+def test_descriptors_can_be_turned_off_and_on_while_frames_come() -> None:
+    bench = Bench()
+    described = [bool(bench.see(halves(0, 1)).communities[0].descriptors)]
+    for switch in ("false", "true"):
+        changed = load_settings(sets=[*SETS, f"descriptors.enabled={switch}"])
+        bench.pipeline.apply(changed.settings, config_hash=switch)
+        described.append(bool(bench.see(halves(0, 1)).communities[0].descriptors))
+    assert described == [True, False, True]
+
+
 def test_reset_forgets_the_resolution() -> None:
     alone = Bench(UNJOINED).see(halves(0, 1), seed=9)
     bench = Bench(UNJOINED)
