@@ -275,6 +275,8 @@ def test_while_warming_up_tiles_are_halved_until_all_that_a_frame_needs_fits(alo
         "title": HostCard().title,
         "planned": 1,
         "captured": True,
+        "tile_chips": 1,
+        "out_of_memory": 0,
     }
     np.testing.assert_array_equal(found.label_map.labels_YX, alone[0].label_map.labels_YX)
     device.recover()
