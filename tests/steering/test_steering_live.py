@@ -8,7 +8,7 @@ import zmq
 
 from live import ANSWER_S, ipc_endpoints, plain_requester, running, two_phases
 from scopeside.client.client import Client
-from scopeside.errors import NoResultError, RefusedError, ServiceError
+from scopeside.errors import NoResultError, OutputError, RefusedError, ServiceError
 
 NM = 1e-9
 
@@ -157,3 +157,12 @@ def test_the_client_and_the_service_choose_the_same_points_of_the_same_frame(end
         assert [rule["name"] for rule in client.rules.list()] == ["stop"]
         with pytest.raises(RefusedError, match="has no key 'abov': did you mean 'above'"):
             client.rules.set({"name": "x", "watch": "fraction", "abov": 1})
+
+
+def test_a_state_file_that_cannot_be_written_ends_the_service_at_its_start(endpoints, tmp_path):
+    sets = [f"state.file={tmp_path / 'none' / 'session.state'}"]
+    with running(endpoints, sets=sets, ready=False) as service:
+        pass
+    (error,) = service.errors
+    assert isinstance(error, OutputError)
+    assert "choose another file, or make its folder" in str(error)
