@@ -222,6 +222,20 @@ def test_what_is_no_reference_state_is_refused_and_changes_nothing(
     assert bench.pipeline.reference_state() == state
 
 
+def test_a_state_of_another_number_of_features_is_forgotten_and_costs_no_frame(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    bench.see(halves(0, 1))
+    bench.pipeline.keep_reference()
+    state = bench.pipeline.reference_state()
+    assert state is not None
+    bench.pipeline.restore_reference({**state, "means": [row[:-1] for row in state["means"]]})
+    for _ in range(2):
+        assert set(reference_distances(bench.see(halves(0, 1))).values()) == {None}
+    assert caplog.text.count("another number of features") == 1
+
+
 @pytest.mark.parametrize("scope", ["series", "session"])
 def test_the_reference_outlives_its_series(scope: str) -> None:
     bench = Bench(f"identity.scope={scope}")
