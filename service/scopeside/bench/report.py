@@ -120,6 +120,7 @@ def _step(step: Step, *, timeline: bool) -> Report:
     fields: Report = {
         "rate_hz": step.rate_hz,
         "holds": step.holds,
+        "queue_grows": step.queue_grows,
         "offered": step.offered,
         "results": step.results,
         "lost": step.lost,

@@ -162,4 +162,6 @@ def told(step: Step) -> str:
     lost = {**step.dropped, "missing": step.missing, "undelivered": step.undelivered}
     lost |= {"unsent": step.unsent}
     parts += [f"{count} {why}" for why, count in lost.items() if count]
+    if step.queue_grows:
+        parts.append("the queue grows")
     return ", ".join(parts) + ("" if step.holds else "  (does not hold)")

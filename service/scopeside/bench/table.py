@@ -76,11 +76,17 @@ def _sweep(repeats: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
                 str(step["offered"]),
                 *times,
                 str(step["lost"]),
-                ", ".join(f"{count} {why}" for why, count in losses(step).items()),
+                why_not(step),
                 f"{step['usage']['cores']:.2f}",
                 f"{step['usage']['other_cores']:.2f}",
                 "yes" if step["holds"] else "no",
             )
+
+
+def why_not(step: Mapping[str, Any]) -> str:
+    """What spoke against a step but its p99: frames lost, by reason, and a queue that grew."""
+    said = [f"{count} {why}" for why, count in losses(step).items()]
+    return ", ".join([*said, *(["queue grows"] if step.get("queue_grows") else [])])
 
 
 def losses(step: Mapping[str, Any]) -> dict[str, int]:
