@@ -1,5 +1,7 @@
 """A measurement as `scopeside bench` makes it, without a service."""
 
+from pathlib import Path
+
 import numpy as np
 
 from scopeside.bench.frames import Load
@@ -70,6 +72,7 @@ def plan(**options):
     return Plan(
         settings=configuration.settings,
         options=(),
+        logs=Path(),
         load=Load(name="film", kind="simulated", images=(np.zeros((6, 8), np.uint16),)),
         **options,
     )

@@ -39,11 +39,14 @@ def _facts(report: Mapping[str, Any]) -> Iterator[Row]:
     if busy is not None:
         yield "busy before", f"{busy:.0%} of the cores"
     yield "commit", made["versions"]["commit"]
+    done, planned = len(report["repeats"]), report["plan"]["repeats"]
+    yield "runs", str(done) if done >= planned else f"{done} of {planned}: it was ended early"
     best = report["summary"]["best_hz"]
     target_ms = 1e3 * report["plan"]["target_s"]
+    at_least = "at least " if best.get("at_least") else ""
     yield (
         "highest rate",
-        f"{best['median']:g} Hz ({best['least']:g} to {best['most']:g}) with p99 within "
+        f"{at_least}{best['median']:g} Hz ({best['least']:g} to {best['most']:g}) with p99 within "
         f"{target_ms:g} ms and nothing lost",
     )
 
