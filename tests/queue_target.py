@@ -1,4 +1,4 @@
-"""A service with one server and a simulated clock, as `scopeside.bench.step.offer` sees a target."""
+"""A service with one server and a simulated clock, as `bench.step.offer` sees a target."""
 
 import numpy as np
 

@@ -13,7 +13,6 @@ from scopeside.recording import recorder
 from scopeside.recording.process import serve_tap
 from scopeside.recording.splitting import SplitRecording
 
-
 MESSAGE_S = float(os.environ.get("SLOW_RECORDER_S", "0"))
 if MESSAGE_S:
     recorder.BATCH_MESSAGES = 1

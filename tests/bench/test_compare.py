@@ -99,9 +99,7 @@ def test_a_steady_load_that_is_not_there_is_a_problem():
 
 @pytest.mark.parametrize("steady_hz", [4.0, 7.1])
 def test_a_response_ten_times_as_long_fails_at_any_load(steady_hz):
-    slow = sample_report(
-        *(repeat(steady_hz=steady_hz, scale=10.0, seed=seed) for seed in range(3))
-    )
+    slow = sample_report(*(repeat(steady_hz=steady_hz, scale=10.0, seed=seed) for seed in range(3)))
     problems = compare(BEFORE, slow, least_change=0.05).problems
     assert any(f"response, p99, at 5.6 Hz and {steady_hz:g} Hz" in problem for problem in problems)
 

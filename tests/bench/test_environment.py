@@ -72,4 +72,6 @@ def test_git_is_not_led_elsewhere_by_a_hook(checkout, monkeypatch):
 
 
 def test_the_place_is_where_the_file_lies():
-    assert Path(environment.__file__).as_posix().endswith(environment.PLACE.removeprefix("service/"))
+    assert (
+        Path(environment.__file__).as_posix().endswith(environment.PLACE.removeprefix("service/"))
+    )

@@ -25,8 +25,9 @@ def heard(tmp_path):
     listener = Listener(f"ipc://{tmp_path}/results", SERIES)
     listener.start()
     assert publisher.poll(int(1000 * SOON_S))
-    yield listener, lambda number, **more: publisher.send(
-        packed(result(number, **{"series": SERIES} | more))
+    yield (
+        listener,
+        lambda number, **more: publisher.send(packed(result(number, **{"series": SERIES} | more))),
     )
     listener.close()
     publisher.close()

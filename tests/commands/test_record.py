@@ -18,6 +18,7 @@ from scopeside.recording.tap import Tap
     [
         (["--seconds", "0"], 2, "--seconds"),
         (["--messages", "0"], 2, "--messages"),
+        (["--from", "tcp://127.0.0.1:99999"], 3, "up to 65535"),
         (["--from", "nonsense"], 3, '"nonsense" cannot be connected'),
         (["--server-key", "a.key"], 2, "--client-key"),
         (["--out", "absent/run.h5"], 5, "folder that exists"),
@@ -74,7 +75,17 @@ def pushing(endpoint, messages):
 
 def test_what_a_pull_socket_had_fetched_ahead_is_counted_and_said(tmp_path, capsys):
     endpoint, report = f"ipc://{tmp_path}/f", tmp_path / "report.json"
-    words = ["record", "--from", endpoint, "-o", str(tmp_path / "run.h5"), "--socket", "pull", "--attach", "bind"]
+    words = [
+        "record",
+        "--from",
+        endpoint,
+        "-o",
+        str(tmp_path / "run.h5"),
+        "--socket",
+        "pull",
+        "--attach",
+        "bind",
+    ]
     with pushing(endpoint, [b"%d" % number for number in range(30)]):
         assert cli.main([*words, "--messages", "5", "--report", str(report)]) == 0
     found = json.loads(report.read_text())
@@ -84,7 +95,17 @@ def test_what_a_pull_socket_had_fetched_ahead_is_counted_and_said(tmp_path, caps
 
 def test_where_nothing_was_fetched_ahead_nothing_is_said_of_it(tmp_path, capsys):
     endpoint = f"ipc://{tmp_path}/f"
-    words = ["record", "--from", endpoint, "-o", str(tmp_path / "run.h5"), "--socket", "pull", "--attach", "bind"]
+    words = [
+        "record",
+        "--from",
+        endpoint,
+        "-o",
+        str(tmp_path / "run.h5"),
+        "--socket",
+        "pull",
+        "--attach",
+        "bind",
+    ]
     with pushing(endpoint, [b"0", b"1"]):
         assert cli.main([*words, "--messages", "2"]) == 0
     assert "taken from the sender" not in capsys.readouterr().out

@@ -75,7 +75,9 @@ class Comparison:
         if a is not None and b is None:
             found.append("B has no steady load, since no rate held: its latency is unknown")
         if b is not None and more_lost(a or Loss(lost=0, offered=b.offered), b):
-            before = f"{a.lost} of {a.offered} before" if a is not None and a.lost else "none before"
+            before = (
+                f"{a.lost} of {a.offered} before" if a is not None and a.lost else "none before"
+            )
             found.append(f"{b.lost} of {b.offered} frames were lost at the steady load, {before}")
         return found
 
@@ -149,9 +151,7 @@ def _figures(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Figure]:
     yield from _steady_figures(a["summary"]["steady"], b["summary"]["steady"])
 
 
-def _steady_figures(
-    a: Mapping[str, Any] | None, b: Mapping[str, Any] | None
-) -> Iterator[Figure]:
+def _steady_figures(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> Iterator[Figure]:
     """Response at the steady loads, and at equal ones where it comes from and what it takes."""
     # A repeat that gave no result at the steady load has no latencies.
     if a is None or b is None or min(len(one["memory_bytes"]["each"]) for one in (a, b)) < 2:
@@ -245,8 +245,8 @@ def _notes(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
     ]
     if rates_hz[0] != rates_hz[1]:
         yield (
-            f"Steady loads are {_hz(rates_hz[0])} and {_hz(rates_hz[1])}, so a response that differs"
-            f" may be the load's: measure B with --steady {rates_hz[0] or 'HZ'}."
+            f"Steady loads are {_hz(rates_hz[0])} and {_hz(rates_hz[1])}, so a response that "
+            f"differs may be the load's: measure B with --steady {rates_hz[0] or 'HZ'}."
         )
     for name, report in (("A", a), ("B", b)):
         busy = report["environment"]["machine"]["busy_before"]

@@ -21,7 +21,7 @@ GIVE_UP_TARGETS, GIVE_UP_LEAST_S = 3.0, 1.0
 """A step is lost, and ended, when the oldest frame has waited for so many targets, and a second at
 least: what is shorter may be a single stall, of which p99 takes one in a hundred."""
 GROWTH_MOST = 0.02
-"""Seconds of response gained a second beyond which a queue grows: it takes 98 % of what is offered."""
+"""Seconds of response gained a second beyond which a queue grows: 98 % of what comes is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

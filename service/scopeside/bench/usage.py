@@ -188,4 +188,3 @@ class Meter(threading.Thread):
                 _, shares, bytes_ = self._gpu_looks.setdefault(index, (name, [], []))
                 shares.append(busy)
                 bytes_.append(held)
-

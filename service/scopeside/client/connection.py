@@ -9,7 +9,7 @@ from pathlib import Path
 import zmq
 from zmq.auth import load_certificate
 
-from scopeside.binding import unusable
+from scopeside.binding import require_port, unusable
 from scopeside.errors import ConfigError, EndpointError
 
 
@@ -56,6 +56,7 @@ def connected(
             keys.apply(socket)
         if kind == zmq.SUB:
             socket.setsockopt(zmq.SUBSCRIBE, b"")
+        require_port(endpoint)
         socket.connect(endpoint)
     except zmq.ZMQError as error:
         socket.close()

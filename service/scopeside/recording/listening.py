@@ -9,7 +9,7 @@ from typing import Literal
 
 import zmq
 
-from scopeside.binding import ipc_in_use, remove_ipc, unusable
+from scopeside.binding import ipc_in_use, remove_ipc, require_port, unusable
 from scopeside.client.connection import ClientKeys
 from scopeside.errors import EndpointError, OutputError
 from scopeside.recording.tap import Tap
@@ -19,8 +19,8 @@ TURN_S = 0.05
 """Longest wait for a message before looking at the tap and whether to stop."""
 
 HWM_MESSAGES = {"sub": 1000, "pull": 1}
-"""Messages that ZeroMQ holds while Python is busy; the tap's queue is what absorbs bursts. Of a PULL
-few: nobody else gets what is held when the recording ends, and its sender waits in any case."""
+"""Messages that ZeroMQ holds while Python is busy; the tap's queue is what absorbs bursts. Of a
+PULL few: nobody else gets what is held at the end, and its sender waits in any case."""
 
 MOST_LEFT = 100
 """Where to stop counting what was fetched ahead: a sender that goes on refills it."""
@@ -130,6 +130,7 @@ class Listener:
 
     def _attach(self, attach: Literal["connect", "bind"]) -> None:
         try:
+            require_port(self._endpoint)
             if attach == "connect":
                 self._socket.connect(self._endpoint)
                 return

@@ -89,9 +89,7 @@ class SplitRecording:
         """Commit and end the recording."""
         self._end_file(dropped_after=dropped_after)
 
-    def _end_file(
-        self, *, dropped_after: int = 0, whole: bool = True, last: bool = True
-    ) -> None:
+    def _end_file(self, *, dropped_after: int = 0, whole: bool = True, last: bool = True) -> None:
         self._file.close(dropped_after=dropped_after, whole=whole, last=last)
         self._in_closed_files += self._file.messages
         self.committed = self._in_closed_files
