@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from bench_samples import CARD, repeat, sample_report, step
-from scopeside.bench.side_by_side import BATCHED, LOOP, SideBySide, as_report
+from scopeside.bench.side_by_side import BATCHED, LOOP, SideBySide, as_report, ours
 from scopeside.bench.table import losses, tables
 
 
@@ -57,8 +57,8 @@ def test_ratios_over_the_loop_are_told():
     made = sample_report()
     turn = {"embed": 0.5, "graph": 0.25, "rest": 0.25}
     slow = {name: 10.0 * seconds for name, seconds in turn.items()}
-    spent = {"Scopeside, chips mode": [turn], LOOP: [slow], BATCHED: [slow]}
+    spent = {ours("chips", "bf16"): [turn], LOOP: [slow], BATCHED: [slow]}
     made["against"] = as_report(SideBySide(shape=(64, 64), chips=9, spent=spent))
     told = text_of(made)
-    assert "Scopeside, chips mode | 1000.00 (1000.00 to 1000.00) | 500.0" in told
+    assert "Scopeside, chips mode, bf16 | 1000.00 (1000.00 to 1000.00) | 500.0" in told
     assert "10.00 (10.00 to 10.00)" in told
