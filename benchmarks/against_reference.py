@@ -54,7 +54,7 @@ def main() -> None:
             " process. The loop: min-max contrast, ResNet50 in torch fp32 one chip at a time,"
             f" SciPy pdist, unweighted edges from {CUTOFF}, Louvain by NetworkX at resolution 1."
             " A ratio is the loop's whole time over ours in the same round. Aims are judged at the"
-            f" loop's precision, {EQUAL}; what else stands in the tables is ours as it would be run."
+            f" loop's precision, {EQUAL}; the other rows are ours as it would be run."
         ),
     )
     times: list[Row] = []

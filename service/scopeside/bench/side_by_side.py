@@ -1,8 +1,9 @@
 """The pipeline beside the published method's loop: same frames, chips and weights, by turns.
 
 The pipeline runs as the settings have it, and in the loop's own precision: the first is what a user
-gets, and the second what is compared with like. Two loops stand beside it: the straightforward one, with one encoder call a chip, and the same
-with chips in batches, so that the encoder's batching is not mistaken for the rest.
+gets, and the second what is compared with like. Two loops stand beside it: the straightforward one,
+with one encoder call a chip, and the same with chips in batches, so that the encoder's batching is
+not mistaken for the rest.
 """
 
 from __future__ import annotations
@@ -35,12 +36,6 @@ EQUAL: Precision = "fp32"
 """Of the loops, as the method was published: in it ours and theirs are compared with like."""
 LOOP, BATCHED = f"loop, one call a chip, {EQUAL}", f"loop, batches of {BATCH}, {EQUAL}"
 MODES = ("chips", "shared")
-
-
-def ours(mode: str, precision: Precision) -> str:
-    """Name the pipeline in this mode and precision."""
-    return f"Scopeside, {mode} mode, {precision}"
-
 
 Parts = dict[str, float]
 """Seconds of one frame: `embed` (contrast and chips with it), `graph`, and the `rest`."""
