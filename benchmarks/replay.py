@@ -363,7 +363,7 @@ def main() -> int:
         how=(
             f"Frames of {SHAPE[0]} x {SHAPE[1]} uint16. Paces: `replay` in a process of its own, to"
             f" a SUB socket that only counts, {ROUNDS} rounds by turns; lateness is the time from"
-            " the scheduled to the actual send. The bare loop does nothing but sleep and send the same"
+            " the scheduled to the actual send. The bare loop only sleeps and sends the same"
             " bytes to the same receiver, at either priority. The long run:"
             " `replay --fast --socket push` into `serve` with the null embedder, which records"
             " every message too; resident memory is"
