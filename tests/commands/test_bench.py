@@ -131,3 +131,22 @@ def test_a_report_of_before_is_left_alone_until_there_is_another(tmp_path, measu
     with pytest.raises(ServiceError):
         bench.run(arguments("--out", str(tmp_path), *SMALL))
     assert (tmp_path / "report.json").read_text() == "precious"
+
+
+def test_what_was_measured_is_written_before_the_loop_begins(tmp_path, capsys, monkeypatch):
+    """It takes minutes, and whoever ends it by a signal has the rest."""
+
+    def measure(plan, say, measured):
+        measured.repeats += [repeat(seed=seed) for seed in range(3)]
+
+    def interrupted(args, plan, chosen):
+        assert len(read_report(tmp_path / "report.json")["repeats"]) == 3
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "measure", measure)
+    monkeypatch.setattr(environment, "busy_share", lambda: 0.0)
+    monkeypatch.setattr(bench, "_beside", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(arguments("--out", str(tmp_path), "--against", "reference", *SMALL))
+    assert "against" not in read_report(tmp_path / "report.json")
+    assert "ended early: the loop is not in it" in capsys.readouterr().out

@@ -106,14 +106,20 @@ def _measure(args: argparse.Namespace) -> int:
     busy = busy_share()
     _say(f"offering {plan.load.name}, {plan.load.kind}")
     measured = Measured()
-    beside: Report | None = None
+
+    def made(beside: Report | None = None) -> Report:
+        return _report(plan, chosen, measured, beside, busy, time.monotonic() - begun_s)
+
     try:
         measure(plan, _say, measured)
+        if args.against is not None:  # minutes more, in which this program may be killed
+            _write(args, made())
         beside = _beside(args, plan, chosen)
-    finally:  # Ctrl-C and a service that fails take nothing of what was finished
+    except BaseException:  # Ctrl-C and a service that fails take nothing of what was finished
         if measured.repeats:
-            took_s = time.monotonic() - begun_s
-            _conclude(args, _report(plan, chosen, measured, beside, busy, took_s))
+            _conclude(args, made())
+        raise
+    _conclude(args, made(beside))
     return 0
 
 
@@ -131,20 +137,27 @@ def _report(
     return made if beside is None else made | {"against": beside}
 
 
-def _conclude(args: argparse.Namespace, made: Report) -> None:
+def _write(args: argparse.Namespace, made: Report) -> None:
     from scopeside.bench.page import write_page
     from scopeside.bench.report import write_report
+
+    report, page = (args.out / name for name in FILES)
+    write_report(made, report)
+    write_page(made, page)
+
+
+def _conclude(args: argparse.Namespace, made: Report) -> None:
     from scopeside.bench.table import tables
 
-    files = [args.out / name for name in FILES]
-    write_report(made, files[0])
-    write_page(made, files[1])
+    _write(args, made)
     _show(tables(made))
     done, planned = len(made["repeats"]), made["plan"]["repeats"]
     if done < planned:
         _say(f"ended early: this is {done} of {planned} runs")
-    for file in files:
-        _say(str(file))
+    if args.against is not None and "against" not in made:
+        _say("ended early: the loop is not in it")
+    for name in FILES:
+        _say(str(args.out / name))
 
 
 def _plan(args: argparse.Namespace, chosen: Configuration) -> Plan:
