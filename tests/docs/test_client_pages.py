@@ -73,8 +73,9 @@ def test_events(service, tmp_path):
     assert shown(service, "events", tmp_path) == "heartbeat ready\n"
 
 
-def test_frames(service, tmp_path):
-    printed = shown(service, "frames", tmp_path)
+def test_frames(tmp_path):
+    with running(ipc_endpoints(tmp_path)) as service:  # one that takes frames from a PUB socket
+        printed = shown(service, "frames", tmp_path)
     assert re.fullmatch(r"\d+\.\d ms after the exposure, \+- \d+\.\d\d ms\n", printed)
 
 
