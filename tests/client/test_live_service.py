@@ -99,6 +99,21 @@ def test_places_that_were_visited_are_remembered_and_forgotten(client, shown):
     assert client.visited.list() == ()
 
 
+def test_a_rule_is_set_fires_and_is_removed(client, publisher):
+    rule = {"name": "anything", "watch": "fraction", "above": 0.01, "repeat": False}
+    with client.events("alarm", timeout_s=ANSWER_S) as alarms:
+        client.rules.set(rule)
+        assert [one["name"] for one in client.rules.list()] == ["anything"]
+        client.clock()  # by now the subscription to the events has arrived
+        result_of_a_frame(client, publisher)
+        assert next(alarms)["rule"] == "anything"
+    assert client.rules.states()["anything"]["done"] is True
+    client.rules.remove("anything")
+    assert client.rules.list() == ()
+    with pytest.raises(RefusedError, match="colour"):
+        client.rules.set(rule | {"colour": "red"})
+
+
 def test_the_reference_is_kept(client, shown):
     assert client.reference()["ok"]
 

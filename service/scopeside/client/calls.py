@@ -115,6 +115,10 @@ def list_rules() -> Call[tuple[Rule, ...]]:
     return Call("rules", _rules, {"action": "list"})
 
 
+def rule_states() -> Call[dict[str, Any]]:
+    return Call("rules", lambda reply: dict(reply["states"]), {"action": "list"})
+
+
 def set_rule(rule: Mapping[str, Any]) -> Call[Reply]:
     return whole("rules", {"action": "set", "rule": dict(rule)})
 

@@ -29,8 +29,12 @@ class Rules:
         self._ask = ask
 
     def list(self) -> tuple[Rule, ...]:
-        """Return all rules, with what each has done so far."""
+        """Return all rules, as `set` takes them."""
         return self._ask(calls.list_rules())
+
+    def states(self) -> dict[str, Any]:
+        """Return for each rule, by name, how often it `fired` and whether it is `done`."""
+        return self._ask(calls.rule_states())
 
     def set(self, rule: Mapping[str, Any]) -> None:
         """Add a rule, or put it in place of the one of its name; RefusedError for a wrong one."""
@@ -48,8 +52,12 @@ class AsyncRules:
         self._ask = ask
 
     async def list(self) -> tuple[Rule, ...]:
-        """Return all rules, with what each has done so far."""
+        """Return all rules, as `set` takes them."""
         return await self._ask(calls.list_rules())
+
+    async def states(self) -> dict[str, Any]:
+        """Return for each rule, by name, how often it `fired` and whether it is `done`."""
+        return await self._ask(calls.rule_states())
 
     async def set(self, rule: Mapping[str, Any]) -> None:
         """Add a rule, or put it in place of the one of its name; RefusedError for a wrong one."""

@@ -46,6 +46,7 @@ from scopeside.stages.communities.parallel import fits
 from scopeside.stages.descriptors import Descriptors
 from scopeside.stages.embed.device_memory import in_fitting_tiles
 from scopeside.stages.identity import IdentityTracker
+from scopeside.stages.identity.remembered import Remembered, looks_key, require_looks
 from scopeside.stages.labelmap import communities_of
 from scopeside.stages.mixture import mixture_of
 from scopeside.stages.resolution import CommunityFinder
@@ -282,6 +283,17 @@ class DevicePipeline:
     def restore_reference(self, state: Mapping[str, Any]) -> None:
         """See `scopeside.ports.Segmenter`."""
         self._descriptors.reference.restore(state)
+
+    def identity_state(self) -> Mapping[str, Any]:
+        """See `scopeside.ports.Memory`."""
+        looks = looks_key(self._settings, self.provenance)
+        return {"series": self._series, "looks": looks, **self.tracker.remember().as_map()}
+
+    def restore_identities(self, state: Mapping[str, Any]) -> None:
+        """See `scopeside.ports.Memory`."""
+        require_looks(state, looks_key(self._settings, self.provenance))
+        self.tracker.recall(Remembered.from_map(state))
+        self._series = state.get("series")
 
     def recover(self) -> None:
         """Make everything on the card anew for the next frame, or say that it is lost."""
