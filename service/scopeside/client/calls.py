@@ -94,7 +94,7 @@ def set_values(values: Mapping[str, Any]) -> Call[Reply]:
     return whole("set", {"values": dict(values)})
 
 
-def name(community: Community, title: str | None) -> Call[Reply]:
+def name(community: int, title: str | None) -> Call[Reply]:
     return whole("name", {"community": community, "name": title})
 
 
