@@ -299,6 +299,15 @@ def test_rules_are_tables_of_a_file_and_change_no_hash(tmp_path):
     assert changed.rules == loaded.settings.rules
 
 
+def test_the_rules_that_the_documentation_shows_are_allowed(tmp_path):
+    page = PRESETS.parent / "docs" / "steering.md"
+    (shown,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    file = tmp_path / "shown.toml"
+    file.write_text(shown)
+    watched = [rule.watch for rule in load_settings([file]).settings.rules]
+    assert watched == ["fraction", "front", "drops"]
+
+
 @pytest.mark.parametrize(
     ("second", "says"),
     [

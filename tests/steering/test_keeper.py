@@ -75,7 +75,7 @@ def test_identities_and_reference_come_back(kept, tmp_path):
     keeper.begin()
     keeper.attach(pipeline)
     pipeline.reference = {"ids": [1]}
-    keeper.look(at_once=True)
+    keeper.look(at_once=True, changed=True)
     assert keeper.settle(WAIT_S)
     again, restored = kept(), Pipeline()
     again.attach(restored)

@@ -29,7 +29,7 @@ class Rules:
         self._ask = ask
 
     def list(self) -> tuple[Rule, ...]:
-        """Return all rules, as `set` takes them."""
+        """Return all rules that are in force."""
         return self._ask(calls.list_rules())
 
     def states(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class AsyncRules:
         self._ask = ask
 
     async def list(self) -> tuple[Rule, ...]:
-        """Return all rules, as `set` takes them."""
+        """Return all rules that are in force."""
         return await self._ask(calls.list_rules())
 
     async def states(self) -> dict[str, Any]:

@@ -159,7 +159,7 @@ class Service:
         finally:
             gc.unfreeze()
             self._tapping.end()
-            self._steering.end()
+            self._steering.end(still=not self.left_behind)
             self._intake.finish()
             self._lifecycle.enter(State.STOPPED)
             self._beat()

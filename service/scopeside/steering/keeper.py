@@ -92,15 +92,16 @@ class Keeper:
                 self._refuse(str(error))
         self._memory = memory
 
-    def look(self, *, at_once: bool) -> None:
+    def look(self, *, at_once: bool, changed: bool = False) -> None:
         """Copy what the pipeline owns, if it is time or must be now; the compute thread calls it
-        between two frames."""
+        between two frames. Identities change by themselves, the reference where it was `changed`.
+        """
         now_s = self._now_s()
         if self._memory is None or not (at_once or now_s >= self._due_s):
             return
         self._due_s = now_s + EVERY_S
         owned: dict[str, Any] = {"identities": dict(self._memory.identity_state())}
-        if at_once:
+        if changed:
             reference = self._memory.reference_state()
             owned["reference"] = None if reference is None else dict(reference)
         with self._changed:

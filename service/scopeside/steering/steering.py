@@ -63,9 +63,11 @@ class Steering:
         if self._keeper is not None:
             self._keeper.attach(memory)
 
-    def end(self) -> None:
-        """Write what is left to keep; the threads that change it must have ended."""
+    def end(self, *, still: bool) -> None:
+        """Write what is left to keep; `still` says that nothing changes it any more."""
         if self._keeper is not None:
+            if still:
+                self._keeper.look(at_once=True)
             self._keeper.close(SETTLE_S)
 
     def observe(self, segmentation: Segmentation) -> None:
@@ -80,7 +82,7 @@ class Steering:
     def changed(self) -> None:
         """Keep what was changed between two frames; the compute thread calls it there."""
         if self._keeper is not None:
-            self._keeper.look(at_once=True)
+            self._keeper.look(at_once=True, changed=True)
 
     def settle(self) -> None:
         """Wait until what was asked for is kept, so that a reply may say that it is done."""
