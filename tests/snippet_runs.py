@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from live import Endpoints
@@ -52,6 +54,14 @@ def on(endpoints: Endpoints, code: str, *, twin: str | None = None) -> str:
         code = code.replace(f"tcp://127.0.0.1:{port}", endpoint)
     assert not re.search(r"tcp://127.0.0.1:555\d", code)
     return code
+
+
+def ran_here(code: str) -> str:
+    """What a snippet printed, run in this process: as it is shown, but sooner."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        exec(compile(code, "snippet", "exec"), {"__name__": "__main__"})
+    return printed.getvalue()
 
 
 def ran(code: str, folder: Path) -> str:

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from contextlib import contextmanager
 
 import pytest
 
 from doc_snippets import command_lines, python_block
 from live import ANSWER_S, free_port, ipc_endpoints, running, started, two_phases, wait_until_ready
-from scopeside.errors import ServiceError
-from snippet_runs import CLIENT_PAGE, LOOP_PAGE, on, ran
+from scopeside.client import Client
+from snippet_runs import CLIENT_PAGE, LOOP_PAGE, on, ran, ran_here
 
 PITCH_M = 2e-10
 AFFINE = ((PITCH_M, 0.0, 1e-6), (0.0, PITCH_M, 3e-6))
 
 
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """A service that gets ten frames a second, all of one series."""
+    endpoints = ipc_endpoints(tmp_path_factory.mktemp("pages"))
+    with running(endpoints, sets=["ingest.socket=pull"]) as service, frames(service):
+        yield service
+
+
 @contextmanager
 def frames(service):
-    """Frames of one series, ten a second, until the block is left."""
     over = threading.Event()
 
     def send():
         with service.publisher(socket="push", send_timeout_s=ANSWER_S) as publisher:
-            publisher.start(f"run-{time.monotonic_ns()}", pixel_size_m=(PITCH_M, PITCH_M))
+            publisher.start("run", pixel_size_m=(PITCH_M, PITCH_M))
             while not over.wait(0.1):
                 publisher.frame(two_phases(), pixel_to_stage=AFFINE)
 
@@ -38,81 +44,59 @@ def frames(service):
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    endpoints = ipc_endpoints(tmp_path_factory.mktemp("pages"))
-    with running(endpoints, sets=["ingest.socket=pull"]) as service:
-        yield service
+def shown(service, block):
+    return ran_here(on(service.endpoints, python_block("docs/client.md", CLIENT_PAGE[block])))
 
 
-def shown(service, block, folder):
-    return ran(on(service.endpoints, python_block("docs/client.md", CLIENT_PAGE[block])), folder)
+def test_results(service):
+    printed = shown(service, "results")
+    assert re.search(r"^frame \d+: (community \d+|film) covers \d+%$", printed, re.MULTILINE)
 
 
-def test_results(service, tmp_path):
-    with frames(service):
-        printed = shown(service, "results", tmp_path)
-    assert re.search(r"^frame \d+: community \d+ covers \d+%$", printed, re.MULTILINE)
-
-
-def test_label_maps(service, tmp_path):
-    with frames(service):
-        printed = shown(service, "label map", tmp_path)
+def test_label_maps(service):
+    printed = shown(service, "label map")
     pixels, nm2 = (int(one) for one in re.match(r"(\d+) pixels, (\d+) nm2", printed).groups())
     assert nm2 == pytest.approx(pixels * (1e9 * PITCH_M) ** 2, abs=1)
     assert len(re.findall(r"^to visit: row \d+, column \d+, at \(", printed, re.MULTILINE)) == 3
 
 
-def test_commands(service, tmp_path):
-    with frames(service):
-        printed = shown(service, "commands", tmp_path)
+def test_commands(service):
+    printed = shown(service, "commands")
     assert re.fullmatch(r"(visiting row \d+, column \d+\n)+[12] visited, ready\n", printed)
 
 
-def test_events(service, tmp_path):
-    assert shown(service, "events", tmp_path) == "heartbeat ready\n"
+def test_events(service):
+    assert shown(service, "events") == "heartbeat ready\n"
 
 
 def test_frames(tmp_path):
     with running(ipc_endpoints(tmp_path)) as service:  # one that takes frames from a PUB socket
-        printed = shown(service, "frames", tmp_path)
+        printed = shown(service, "frames")
     assert re.fullmatch(r"\d+\.\d ms after the exposure, \+- \d+\.\d\d ms\n", printed)
 
 
-def test_asyncio(service, tmp_path):
-    with frames(service):
-        printed = shown(service, "asyncio", tmp_path)
+def test_asyncio(service):
+    printed = shown(service, "asyncio")
     assert re.fullmatch(r"frame \d+: 1 point to visit\n", printed)
 
 
-def test_errors(service, tmp_path):
-    refusal, silence = shown(service, "errors", tmp_path).splitlines()
+def test_errors(service):
+    refusal, silence = shown(service, "errors").splitlines()
     assert refusal.startswith("bad_value - ")
     assert "series never sent" in silence
 
 
 def test_bluesky(service, tmp_path):
-    with frames(service):
-        service.control.call("reset")
-        service.control.wait_until("ready", ANSWER_S)
-        until_s = time.monotonic() + ANSWER_S
-        while not named(service, "film"):
-            assert time.monotonic() < until_s
-        first, second, reached = shown(service, "bluesky", tmp_path).splitlines()
+    at = service.endpoints
+    with Client(results=at.results, control=at.control) as client:
+        shown = client.next_result(ANSWER_S)
+        client.name(max(shown.communities, key=lambda one: one.area_px).id, "film")
+    code = on(at, python_block("docs/client.md", CLIENT_PAGE["bluesky"]))
+    first, second, reached = ran(code, tmp_path).splitlines()
     assert "'order-fraction_film': 0." in first
     assert first != second
     assert reached == "True"
-    assert list((tmp_path / "labels").glob("*.h5"))
-
-
-def named(service, name):
-    """Whether some community could be given a name: one that a result has shown."""
-    result = service.results.receive(ANSWER_S)
-    try:
-        service.control.call("name", community=result.communities[0].id, name=name)
-    except ServiceError:
-        return False
-    return True
+    assert len(list((tmp_path / "labels").glob("*.h5"))) == 2
 
 
 @pytest.mark.e2e
@@ -126,7 +110,7 @@ def test_the_loop_of_the_page_runs_on_the_twin_as_it_is_built_there(tmp_path):
 
     def shown(block):
         code = python_block("docs/write-a-loop.md", LOOP_PAGE[block])
-        return ran(on(endpoints, code, twin=twin), tmp_path)
+        return ran_here(on(endpoints, code, twin=twin))
 
     with (
         started(*serve, log=log) as process,
@@ -146,7 +130,8 @@ def test_the_loop_of_the_page_runs_on_the_twin_as_it_is_built_there(tmp_path):
     assert int(re.search(r"in view in (\d+) of the last 20", measured)[1]) >= 18
 
 
-def test_an_instrument_in_place_of_the_twin(service, tmp_path):
+def test_an_instrument_in_place_of_the_twin(tmp_path):
     code = python_block("docs/write-a-loop.md", LOOP_PAGE["instrument"])
-    printed = ran(on(service.endpoints, code), tmp_path)
+    with running(ipc_endpoints(tmp_path), sets=["ingest.socket=pull"]) as service:
+        printed = ran_here(on(service.endpoints, code))
     assert re.fullmatch(r"frame 0 has \d+ communities\n", printed)
