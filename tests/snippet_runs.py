@@ -44,7 +44,8 @@ def on(endpoints: Endpoints, code: str, *, twin: str | None = None) -> str:
         f"results={endpoints.results!r}, events={endpoints.events!r}, control={endpoints.control!r}"
     )
     code = re.sub(r"(?<!\w)((?:Async)?Client)\(\)", rf"\1({at})", code)
-    code = code.replace("TwinClient()", f"TwinClient({twin!r})")
+    # A fixed charge for thinking, or a busy machine would let the front run away.
+    code = code.replace("TwinClient()", f"TwinClient({twin!r}, latency_s=0.1)")
     for port, endpoint in (
         (5555, endpoints.frames),
         (5556, endpoints.results),
