@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from scopeside.save_settings import SaveSettings
 from scopeside.section import LIVE, Endpoint, Percent, Section, Sha256
 
 
@@ -277,6 +278,7 @@ class Settings(Section):
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
     record: RecordSettings = RecordSettings()
+    save: SaveSettings = SaveSettings()
     log: LogSettings = LogSettings()
     bench: BenchSettings = BenchSettings()
 

@@ -16,6 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", metavar="FILE", help="record every message received; sets record.file"
     )
+    parser.add_argument(
+        "--save", metavar="DIR", help="save results as OME-Zarr in this folder; sets save.folder"
+    )
     configuration.add_arguments(parser)
 
 
@@ -26,6 +29,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.record is not None:
         args.sets = [*(args.sets or []), f"record.file={args.record}"]
+    if args.save is not None:
+        args.sets = [*(args.sets or []), f"save.folder={args.save}"]
     chosen = configuration.from_arguments(args)
     configure_logging(chosen.settings.log)
     service = Service(chosen)

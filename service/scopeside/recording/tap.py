@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import zmq
 
@@ -36,6 +37,33 @@ MOST_DROPPED = 2**32 - 1
 """`dropped_before` has 32 bits in the file."""
 
 _LOOK_MS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """How a tap speaks of what it does: codes of its reports, and the words of its sentences."""
+
+    code: str
+    noun: str
+    verb: str
+    queue: str
+
+
+RECORDING = Wording(code="record", noun="recording", verb="recorded", queue="record.queue_bytes")
+
+
+class TapSpec(Protocol):
+    """What the process at the other end is to write, and how much may be under way to it."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def queue_bytes(self) -> int: ...
+
+    def words(self) -> list[str]:
+        """Return the arguments of the process, after the tap's endpoint."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +99,21 @@ class TapStatistics:
 class Tap:
     """Starts the recording process and hands it messages; one thread offers and looks.
 
+    `program` is that process, in the words of `wording`: there is more than one thing to write.
     Raises OutputError or MissingExtraError where the recording cannot begin. `report` is told,
     in one sentence, of the first message dropped and of the end of a recording that failed.
     """
 
     def __init__(
         self,
-        spec: RecordSpec,
+        spec: TapSpec,
         *,
         report: Callable[[str, str], None] = lambda _code, _sentence: None,
         program: str = "scopeside.recording.process",
+        wording: Wording = RECORDING,
     ) -> None:
         self._spec = spec
+        self._wording = wording
         self._report = report
         self._folder = tempfile.TemporaryDirectory(prefix="scopeside-tap-")  # this user's alone
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -150,7 +181,7 @@ class Tap:
         self._read_progress()
         if self._error is None and not self._progress.closed and ended:
             self._fail(
-                f"The recording {self._spec.path} ended, because its process did (exit code "
+                f"The {self._wording.noun} {self._spec.path} ended, because its process did (exit code "
                 f"{self._process.returncode}): what it had committed can be read."
             )
 
@@ -168,7 +199,8 @@ class Tap:
             while self._error is None and not self._progress.closed:
                 if time.monotonic() >= until_s:
                     self._fail(
-                        f"The recording {self._spec.path} was not finished within {timeout_s:g} s: "
+                        f"The {self._wording.noun} {self._spec.path} was not finished within "
+                        f"{timeout_s:g} s: "
                         "its disk is too slow; what was committed can be read."
                     )
                 self._socket.poll(_LOOK_MS)
@@ -205,9 +237,9 @@ class Tap:
         self._dropped_untold = min(self._dropped_untold + 1, MOST_DROPPED)
         if self._error is None:
             self._report(
-                "record_overload",
-                f"Messages are not recorded in {self._spec.path}: its disk is slower than they "
-                "come, and record.queue_bytes are under way.",
+                f"{self._wording.code}_overload",
+                f"Messages are not {self._wording.verb} in {self._spec.path}: its disk is slower "
+                f"than they come, and {self._wording.queue} are under way.",
             )
 
     def _read_progress(self) -> None:
@@ -221,13 +253,15 @@ class Tap:
 
     def _fail(self, sentence: str) -> None:
         self._error = sentence
-        self._report("record_failed", sentence)
+        self._report(f"{self._wording.code}_failed", sentence)
 
     def _await_start(self) -> None:
         until_s = time.monotonic() + START_S
         while self._progress.files == 0 and self._error is None:
             if time.monotonic() >= until_s:
-                self._fail(f"The recording {self._spec.path} did not begin within {START_S:g} s.")
+                self._fail(
+                    f"The {self._wording.noun} {self._spec.path} did not begin within {START_S:g} s."
+                )
             self._socket.poll(_LOOK_MS)
             self.look()
         if self._error is not None:

@@ -32,6 +32,7 @@ from scopeside.runtime.fault_log import FaultLog
 from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.memory import keep_freed_memory
 from scopeside.runtime.pulse import Pulse
+from scopeside.runtime.saving import Saving
 from scopeside.runtime.security import Security
 from scopeside.runtime.signals import Signals
 from scopeside.runtime.tapping import Tapping
@@ -104,8 +105,17 @@ class Service:
                 same_host=is_local(settings.ingest.endpoint),
             )
             self._tapping = Tapping(settings, self._intake.reports.error)
+            self._saving = Saving(
+                settings.save,
+                source=settings.publish.results,
+                report=self._intake.reports.error,
+            )
             self._pulse = Pulse(
-                self._lifecycle, self._books, self._frames, recording=self._tapping.figures
+                self._lifecycle,
+                self._books,
+                self._frames,
+                recording=self._tapping.figures,
+                saving=self._saving.figures,
             )
             self._commands = ServiceCommands(
                 configuration, self._lifecycle, self._intake, self._pulse, self._beat
@@ -131,12 +141,14 @@ class Service:
         control.start()
         try:
             self._tapping.begin()
+            self._saving.begin()
             compute = self._warm()
             if compute is not None:
                 self._serve(compute)
         finally:
             gc.unfreeze()
             self._tapping.end()
+            self._saving.end()
             self._intake.finish()
             self._lifecycle.enter(State.STOPPED)
             self._beat()
@@ -205,6 +217,7 @@ class Service:
             self._segmentations,
             settle=self._books.segmented,
             settled=self._intake.published,
+            save=self._saving.result,
         )
         # What start-up made lives as long as the service: no collection need walk through it
         # again, which held every thread up for 40 ms (100 ms with torch loaded).

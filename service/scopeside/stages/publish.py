@@ -75,12 +75,14 @@ class Publish:
         *,
         settle: Callable[[str], Accounting],
         settled: Callable[[str], None],
+        save: Callable[[Segmentation, memoryview], None] = lambda _segmentation, _message: None,
     ) -> None:
         self._settings = settings
         self._outputs = outputs
         self._segmentations = segmentations
         self._settle = settle
         self._settled = settled
+        self._save = save
 
     def run(self) -> None:
         """Publish until the channel is closed and empty."""
@@ -101,6 +103,7 @@ class Publish:
             codec=self._settings.codec,
         )
         self._outputs.send_result(message)
+        self._save(segmentation, message)
         changes = segmentation.identified
         for id_ in changes.appeared:
             self._outputs.emit(
