@@ -24,10 +24,7 @@ def test_what_was_published_is_what_is_read(tmp_path):
     frames = [np.full((6, 8), 1000 * n, ">u2") for n in range(5)]
     path = save(
         tmp_path / "run.zarr",
-        *(
-            saved_message(n, labels=labels_of(n), image=frames[n], dose=1e22 * n)
-            for n in range(5)
-        ),
+        *(saved_message(n, labels=labels_of(n), image=frames[n], dose=1e22 * n) for n in range(5)),
     )
     run = open_run(path)
     (image,) = run.images
@@ -126,7 +123,10 @@ def test_a_frame_that_was_not_seen_reads_as_zeros_and_says_so(tmp_path):
 def test_a_live_setting_that_changes_begins_another_provenance(tmp_path):
     other = {"version": "0.1.0", "config": "other"}
     path = save(
-        tmp_path / "run.zarr", saved_message(0), saved_message(1), saved_message(2, provenance=other)
+        tmp_path / "run.zarr",
+        saved_message(0),
+        saved_message(1),
+        saved_message(2, provenance=other),
     )
     provenance = open_run(path).images[0].provenance
     assert [one["from_index"] for one in provenance] == [0, 2]

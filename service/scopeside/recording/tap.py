@@ -181,8 +181,8 @@ class Tap:
         self._read_progress()
         if self._error is None and not self._progress.closed and ended:
             self._fail(
-                f"The {self._wording.noun} {self._spec.path} ended, because its process did (exit code "
-                f"{self._process.returncode}): what it had committed can be read."
+                f"The {self._wording.noun} {self._spec.path} ended, because its process did "
+                f"(exit code {self._process.returncode}): what it had committed can be read."
             )
 
     def close(self, *, timeout_s: float = CLOSE_S) -> TapStatistics:
@@ -260,7 +260,8 @@ class Tap:
         while self._progress.files == 0 and self._error is None:
             if time.monotonic() >= until_s:
                 self._fail(
-                    f"The {self._wording.noun} {self._spec.path} did not begin within {START_S:g} s."
+                    f"The {self._wording.noun} {self._spec.path} did not begin within "
+                    f"{START_S:g} s."
                 )
             self._socket.poll(_LOOK_MS)
             self.look()

@@ -13,9 +13,9 @@ from typing import Any
 from scopeside.errors import OutputError
 from scopeside.messages import Segmentation
 from scopeside.recording.tap import Tap
+from scopeside.save_settings import SaveSettings
 from scopeside.saving.packet import FrameFacts, encode_saved
 from scopeside.saving.spec import PROGRAM, SAVING, SaveSpec
-from scopeside.settings import SaveSettings
 
 log = logging.getLogger(__name__)
 

@@ -181,7 +181,4 @@ class SavedImage:
             "rows": ROWS,
             "provenance": self._provenance,
         }
-        self._group.attrs.put(
-            {"multiscales": multiscales(self.series, shown, scales), KEY: ours}
-        )
-
+        self._group.attrs.put({"multiscales": multiscales(self.series, shown, scales), KEY: ours})

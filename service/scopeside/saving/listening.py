@@ -56,9 +56,7 @@ class SaveListener:
                 if frames is None
                 else connected(self._context, zmq.SUB, frames, options=options)
             )
-            self._results = connected(
-                self._context, zmq.SUB, results, options=options, keys=keys
-            )
+            self._results = connected(self._context, zmq.SUB, results, options=options, keys=keys)
         except BaseException:
             self.close()
             raise

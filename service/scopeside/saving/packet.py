@@ -1,7 +1,7 @@
 """What the tap carries to the saving process: a result, and the frame that it is of.
 
-    [about, result]            where the frame is not saved
-    [about, result, pixels]    where it is
+[about, result]            where the frame is not saved
+[about, result, pixels]    where it is
 """
 
 from __future__ import annotations

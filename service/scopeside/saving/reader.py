@@ -129,7 +129,7 @@ def _image(root: Any, path: Path) -> RunImage:
         shape=(int(labels.shape[1]), int(labels.shape[2])),
         labels=labels,
         confidence=group[CONFIDENCE_PATH],
-        frames=group[FRAMES] if FRAMES in group else None,
+        frames=group.get(FRAMES),
         provenance=tuple(about.get("provenance", ())),
     )
 
