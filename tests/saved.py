@@ -25,6 +25,21 @@ def saved_message(frame=0, *, image=None, dose=None, size=None, dropped=0, **cha
     )
 
 
+def front(position_px: float, *, between=(1, 7), speed_px_per_frame: float | None = 0.5):
+    """A front as results carry it."""
+    return {
+        "between": list(between),
+        "position_px": position_px,
+        "position_m": None,
+        "speed_px_per_s": None,
+        "speed_m_per_s": None,
+        "speed_px_per_frame": speed_px_per_frame,
+        "roughness_px": 0.5,
+        "length_px": 40.0,
+        "normal": [0.0, 1.0],
+    }
+
+
 def labels_of(number: int, shape=(6, 8)) -> np.ndarray:
     return np.random.default_rng(number).integers(1, 4, shape).astype("<u2")
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "replay": "Publish recorded streams and files on schedule.",
     "record": "Record every message of a stream, with when it came.",
     "save": "Save a service's results as OME-Zarr.",
+    "run": "Show, export and report what was saved of a run.",
     "recording": "Show, verify, cut and export recordings.",
     "watch": "Show a running service's results in the terminal.",
     "doctor": "Say what this machine has, what will be used and what is missing.",

@@ -21,7 +21,10 @@ from scopeside.wire.arrays import Buffer
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FrameFacts:
-    """What the result does not say of its frame; `image_YX` is None where it is not saved."""
+    """What is saved of a frame beside its result; `image_YX` is None where it is not saved.
+
+    `pixel_size_m` is for results of services that do not echo it.
+    """
 
     pixel_size_m: tuple[float, float] | None = None
     dose_e_per_m2: float | None = None
@@ -51,7 +54,7 @@ def decode_saved(parts: Sequence[Buffer]) -> tuple[Result, FrameFacts]:
         image_YX = np.frombuffer(parts[2], about["dtype"]).reshape(result.labels_YX.shape)
     size = about["pixel_size_m"]
     facts = FrameFacts(
-        pixel_size_m=None if size is None else (float(size[0]), float(size[1])),
+        pixel_size_m=result.pixel_size_m if size is None else (float(size[0]), float(size[1])),
         dose_e_per_m2=about["dose_e_per_m2"],
         image_YX=image_YX,
     )
