@@ -29,6 +29,7 @@ COMMANDS = {
     "save": "Save a service's results as OME-Zarr.",
     "run": "Show, export and report what was saved of a run.",
     "recording": "Show, verify, cut and export recordings.",
+    "control": "Ask a running service: name, targets, rules, pause and the rest.",
     "watch": "Show a running service's results in the terminal.",
     "doctor": "Say what this machine has, what will be used and what is missing.",
     "config": "Show the effective settings and where each comes from.",

@@ -19,6 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save", metavar="DIR", help="save results as OME-Zarr in this folder; sets save.folder"
     )
+    parser.add_argument(
+        "--state",
+        metavar="FILE",
+        help="keep names, ids, the reference and visited points over restarts; sets state.file",
+    )
     configuration.add_arguments(parser)
 
 
@@ -31,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
         args.sets = [*(args.sets or []), f"record.file={args.record}"]
     if args.save is not None:
         args.sets = [*(args.sets or []), f"save.folder={args.save}"]
+    if args.state is not None:
+        args.sets = [*(args.sets or []), f"state.file={args.state}"]
     chosen = configuration.from_arguments(args)
     configure_logging(chosen.settings.log)
     service = Service(chosen)
