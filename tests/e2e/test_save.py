@@ -15,7 +15,6 @@ import pytest
 from live import (
     SMALL,
     balances,
-    finished,
     ipc_endpoints,
     listening,
     serving,
@@ -170,19 +169,3 @@ def test_a_service_that_saves_goes_on_when_its_saving_process_is_killed(tmp_path
     assert [row["frame"] for row in image.rows()] == list(range(10))
     for n in range(10):
         np.testing.assert_array_equal(image.image_YX(n), two_phases(seed=n))
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "said"),
-    [
-        (["--seconds", "0"], 2, "--seconds"),
-        (["--results", "0"], 2, "--results"),
-        (["--from", "nonsense"], 3, '"nonsense" cannot be connected'),
-        (["--frames", "nonsense"], 3, '"nonsense" cannot be connected'),
-        (["--out", "absent/run.zarr"], 5, "in one that exists"),
-    ],
-)
-def test_what_cannot_be_is_one_sentence(tmp_path, words, code, said):
-    done = finished("save", f"--from=ipc://{tmp_path}/r", "--out", str(tmp_path / "r.zarr"), *words)
-    assert (done.returncode, done.stderr.count("\n")) == (code, 1), done.stderr
-    assert said in done.stderr

@@ -37,6 +37,7 @@ from scopeside.runtime.pulse import Pulse
 from scopeside.runtime.saving import Saving
 from scopeside.runtime.security import Security
 from scopeside.runtime.signals import Signals
+from scopeside.runtime.supervisor import Supervisor
 from scopeside.runtime.tapping import Tapping
 from scopeside.runtime.warming import Warming
 from scopeside.runtime.web import Web
@@ -146,6 +147,8 @@ class Service:
             )
             self._web = Web(configuration, self._security, self._intake.reports.error)
             self._measures.follow(main=self._pulse.turns, control=self._control.turns)
+            self._supervisor = Supervisor(lambda: self._measures.hanging(settings.http.stuck_s))
+            undo.callback(self._supervisor.close)
             undo.pop_all()
 
     def run(self) -> int:
@@ -179,6 +182,7 @@ class Service:
             self._stop_control.set()
             control.join(GRACE_S)
             self._outputs.close()
+            self._supervisor.close()
             self._security.close()
             self._context.destroy(linger=0)
             signals.restore()
@@ -321,7 +325,9 @@ class Service:
                 self._web.look()
 
     def _beat(self) -> None:
-        self._outputs.emit(self._pulse.beat())
+        heartbeat = self._pulse.beat()
+        self._outputs.emit(heartbeat)
+        self._supervisor.beat(self._lifecycle.state, heartbeat)
         self._steering.beat(self._waiting_s())
 
     def _drop(self, frame: Frame, reason: DropReason, message: str) -> Accounting:
