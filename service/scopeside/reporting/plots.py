@@ -10,6 +10,7 @@ from scopeside.view.plots import new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 PANEL_IN = 2.0
 """Height of a panel."""
@@ -19,7 +20,7 @@ def measures_plot(panels: Mapping[str, Sequence[Curve]], *, x_label: str) -> Fig
     """One panel under the other, one measure each, with one legend for all of them."""
     figure = new_figure(9.0, 0.8 + PANEL_IN * len(panels))
     axes_of = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    named: dict[str, object] = {}
+    named: dict[str, Line2D] = {}
     for axes, (label, curves) in zip(axes_of, panels.items(), strict=True):
         for curve in curves:
             color = tuple(part / 255 for part in curve.color)

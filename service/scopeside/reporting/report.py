@@ -29,7 +29,7 @@ def report(run: Run) -> str:
     """Return the page of a run; one with no frames yet has only its facts."""
     stories = [Story(image=image, rows=list(image.rows())) for image in run.images]
     several = len(stories) > 1
-    parts = [section("Run", table(_run_facts(run, stories)))]
+    parts = [section("Run", table(list(_run_facts(run, stories))))]
     for story in stories:
         name = f"{story.image.series} ({story.image.path.name}): " if several else ""
         parts += [section(name + heading, body) for heading, body in _sections(story)]
