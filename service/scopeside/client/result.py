@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scopeside.client.label_map import LabelMap, PixelToStage
 from scopeside.errors import DropError, DropReason
 from scopeside.messages import Array
 from scopeside.wire.results import decode_result
@@ -110,7 +111,31 @@ class Result:
     timing: ResultTiming
     accounting: ResultAccounting
     provenance: Mapping[str, Any]
+    pixel_size_m: tuple[float, float] | None
+    pixel_to_stage: PixelToStage | None
     raw: Mapping[str, Any]
+
+    @property
+    def label_map(self) -> LabelMap:
+        """The label map with what a loop asks of it: masks, points, areas, borders."""
+        return LabelMap(
+            labels_YX=self.labels_YX,
+            confidence_YX=self.confidence_YX,
+            communities=self.communities,
+            pixel_size_m=self.pixel_size_m,
+            pixel_to_stage=self.pixel_to_stage,
+        )
+
+    def fraction(self, community: int | str) -> float:
+        """Return the share of the labelled pixels that a community (by id or name) covers.
+
+        A name stands for all that bear it; what is not in the frame covers 0.
+        """
+        return sum(
+            one.fraction
+            for one in self.communities
+            if (one.name if isinstance(community, str) else one.id) == community
+        )
 
     @classmethod
     def from_bytes(cls, message: bytes) -> Result:
@@ -135,12 +160,28 @@ class Result:
                 timing=_timing(raw["timing"]),
                 accounting=ResultAccounting.from_message(raw["accounting"]),
                 provenance=raw["provenance"],
+                pixel_size_m=_pixel_size(raw.get("pixel_size_m")),
+                pixel_to_stage=_affine(raw.get("pixel_to_stage")),
                 raw=raw,
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DropError(
                 DropReason.BAD_HEADER, f"A result lacks a field or holds a wrong one: {error!r}."
             ) from error
+
+
+def _pixel_size(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    y_m, x_m = value
+    return float(y_m), float(x_m)
+
+
+def _affine(value: Any) -> PixelToStage | None:
+    if value is None:
+        return None
+    (a, b, c), (d, e, f) = value
+    return (float(a), float(b), float(c)), (float(d), float(e), float(f))
 
 
 def _grid(grid: Mapping[str, Any]) -> ResultGrid:

@@ -1,7 +1,8 @@
 """A segmentation as one msgpack map, and back.
 
 One part, so that CONFLATE works. Beside the contract's keys it carries additions: `quality`
-(what the frame's contrast was worth), `graph.stability`, `accounting.in_flight` and `replanned`.
+(what the frame's contrast was worth), `graph.stability`, `accounting.in_flight`, `replanned`, and
+the calibration `pixel_size_m` and `pixel_to_stage`, echoed.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ def encode_segmentation(
         "t_ns": frame.t_ns,
         "stage": None if frame.stage is None else dict(frame.stage),
         "user": frame.user,
+        "pixel_size_m": frame.pixel_size_m,
+        "pixel_to_stage": frame.pixel_to_stage,
         "labels": encode_array(segmentation.label_map.labels_YX.astype("<u2", copy=False), codec),
         "confidence": encode_array(segmentation.label_map.confidence_YX, codec),
         "grid": _grid(segmentation, codec),
