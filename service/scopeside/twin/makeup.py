@@ -49,7 +49,7 @@ class MakeUp:
     logarithm."""
     critical_spread: float = 0.15
     patch_spread: float = 0.25
-    patch_m: float = 2.0e-9
+    patch_m: float = 3.2e-9
     """Correlation length of the patches in which a crystal turns amorphous."""
     front_m_per_s: float = 0.0
     """Speed of a front that makes the crystal amorphous from one side, whether the beam is there or
