@@ -186,6 +186,7 @@ def serving(
         f"publish.results=ipc://{folder}/results",
         f"publish.events=ipc://{folder}/events",
         f"control.endpoint={control}",
+        "http.endpoint=none",
     ]
     log = (folder / "serve.log").open("wb")
     process = scopeside(

@@ -129,6 +129,7 @@ def service(
         f"publish.results={results}",
         f"publish.events={events}",
         f"control.endpoint={control}",
+        "http.endpoint=none",
         "embed.backend=null",
         f"service.frame_shape=[{SHAPE[0]}, {SHAPE[1]}]",
     ]

@@ -40,6 +40,7 @@ class Endpoints:
     results: str
     events: str
     control: str
+    http: str = "none"
 
     def sets(self) -> list[str]:
         return [
@@ -47,6 +48,7 @@ class Endpoints:
             f"publish.results={self.results}",
             f"publish.events={self.events}",
             f"control.endpoint={self.control}",
+            f"http.endpoint={self.http}",
         ]
 
 

@@ -103,11 +103,11 @@ def apply_live(settings: Settings, values: Mapping[str, Any]) -> Settings:
 def config_hash(settings: Settings) -> str:
     """Return the first 12 hexadecimal digits of the SHA-256 of the settings' canonical JSON.
 
-    How a service is measured, and whether it records, is no property of its results: `bench` and
-    `record` are left out.
+    How a service is measured and shown, and whether it records, is no property of its results:
+    `bench`, `http` and `record` are left out.
     """
     canonical = json.dumps(
-        settings.model_dump(mode="json", exclude={"bench", "record"}),
+        settings.model_dump(mode="json", exclude={"bench", "http", "record"}),
         sort_keys=True,
         separators=(",", ":"),
         allow_nan=False,

@@ -131,6 +131,8 @@ def _in_words(leaf: Mapping[str, Any]) -> str:
     if "prefixItems" in leaf:
         inner = ", ".join(_in_words(item) for item in leaf["prefixItems"])
         return f"a list [{inner}]"
+    if "items" in leaf:
+        return f"a list of {_in_words(leaf['items'])}"
     words = {
         "integer": "a whole number",
         "number": "a number",

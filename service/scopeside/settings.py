@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from scopeside.descriptor_settings import DescriptorSettings
+from scopeside.http_settings import HttpSettings
 from scopeside.section import LIVE, Endpoint, Percent, Section, Sha256
 
 
@@ -179,7 +181,7 @@ class PublishSettings(Section):
     codec: Literal["none", "zstd"] = "none"
     """Compression of the arrays in results."""
     hwm_messages: Annotated[int, Field(ge=1)] = 64
-    """Messages held for a slow subscriber before ZeroMQ drops for it."""
+    """Messages held for a slow subscriber before ZeroMQ drops for it; of events at least 1000."""
 
 
 class ControlSettings(Section):
@@ -272,8 +274,10 @@ class Settings(Section):
     graph: GraphSettings = GraphSettings()
     communities: CommunitySettings = CommunitySettings()
     identity: IdentitySettings = IdentitySettings()
+    descriptors: DescriptorSettings = DescriptorSettings()
     publish: PublishSettings = PublishSettings()
     control: ControlSettings = ControlSettings()
+    http: HttpSettings = HttpSettings()
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
     record: RecordSettings = RecordSettings()

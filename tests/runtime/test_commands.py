@@ -6,10 +6,13 @@ from scopeside.channels import Channel
 from scopeside.configuration import load_settings
 from scopeside.errors import ConfigError, ServiceError
 from scopeside.runtime.commands import ServiceCommands
+from scopeside.runtime.fault_log import FaultLog
 from scopeside.runtime.lifecycle import Lifecycle, State
+from scopeside.runtime.measures import Measures
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.books import Books
 from scopeside.stages.intake import Intake
+from scopeside.steering.steering import Steering
 
 
 class Compute:
@@ -26,6 +29,10 @@ class Compute:
 
     def name(self, community, name):
         self.told.append((community, name))
+
+    def reference(self):
+        self.told.append("reference")
+        return (1, 4)
 
     def reset(self):
         self.told.append("reset")
@@ -54,6 +61,8 @@ class Parts:
             self.intake,
             Pulse(self.lifecycle, self.books, self.frames),
             lambda: self.announced.append(self.lifecycle.state),
+            Measures((self.frames,), FaultLog(lambda event: None)),
+            Steering(lambda event: None),
         )
 
     def warm(self):
@@ -87,7 +96,7 @@ def test_status_tells_the_open_series_and_what_computes(parts):
     assert status["device"] == "cpu"
 
 
-@pytest.mark.parametrize("command", ["reset", "resume"])
+@pytest.mark.parametrize("command", ["reset", "resume", "reference"])
 def test_nothing_that_needs_a_warm_service_is_done_before(parts, command):
     parts.lifecycle.enter(State.WARMING)
     with pytest.raises(ServiceError, match="is warming: ask again once it is ready"):
@@ -143,8 +152,9 @@ def test_a_draining_service_cannot_be_paused_or_resumed(parts):
 def test_names_and_resets_are_handed_to_the_compute_thread(parts):
     parts.warm()
     parts.commands.name(3, "oxide")
+    assert parts.commands.reference() == {"communities": [1, 4]}
     parts.commands.reset()
-    assert parts.compute.told == [(3, "oxide"), "reset"]
+    assert parts.compute.told == [(3, "oxide"), "reference", "reset"]
 
 
 def test_drain_asks_for_the_stop(parts):

@@ -217,8 +217,8 @@ def test_paused_lossless_leaves_the_socket_unread_and_resumes(rig: Rig, ipc: str
     push = rig.sender(zmq.PUSH)
     push.connect(ipc)
     push.send_multipart(frame(0))
-    turns = ingest.turns
-    eventually(lambda: ingest.turns > turns + 2)
+    turns = ingest.turns.count
+    eventually(lambda: ingest.turns.count > turns + 2)
     assert rig.books.totals().received == 0
     rig.intake.resume()
     assert rig.take().number == 0

@@ -169,6 +169,7 @@ def running(
         "publish.results": results_at,
         "publish.events": events_at,
         "control.endpoint": control_at,
+        "http.endpoint": "none",
         "service.frame_shape": f"[{load.shape[0]}, {load.shape[1]}]",
         # Without the sign of the byte order: what is not native is turned round on the way in.
         "service.frame_dtype": load.dtype[1:],

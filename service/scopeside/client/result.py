@@ -6,7 +6,7 @@ Shapes: Y, X frame pixels; R, C rows and columns of the chip grid. Origin top le
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from scopeside.client.label_map import LabelMap, PixelToStage
@@ -28,7 +28,10 @@ class ResultGrid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultCommunity:
-    """One community of one frame; `fraction` is of labelled pixels, `age` counts frames."""
+    """One community of one frame; `fraction` is of labelled pixels, `age` counts frames.
+
+    `descriptors` are the measures of its order by name, None where one does not apply.
+    """
 
     id: int
     name: str | None
@@ -42,11 +45,30 @@ class ResultCommunity:
     mean_intensity: float
     confidence: float
     age: int
+    descriptors: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """Its name where it has one, else its number."""
         return self.name or f"community {self.id}"
+
+
+_OWN_KEYS = {one.name for one in fields(ResultCommunity)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFront:
+    """The line along which two communities meet; see `scopeside.messages.Front`."""
+
+    between: tuple[int, int]
+    position_px: float
+    position_m: float | None
+    speed_px_per_s: float | None
+    speed_m_per_s: float | None
+    speed_px_per_frame: float | None
+    roughness_px: float
+    length_px: float
+    normal: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +136,7 @@ class Result:
     pixel_size_m: tuple[float, float] | None
     pixel_to_stage: PixelToStage | None
     raw: Mapping[str, Any]
+    fronts: tuple[ResultFront, ...] = ()
 
     @property
     def label_map(self) -> LabelMap:
@@ -163,6 +186,7 @@ class Result:
                 pixel_size_m=_pixel_size(raw.get("pixel_size_m")),
                 pixel_to_stage=_affine(raw.get("pixel_to_stage")),
                 raw=raw,
+                fronts=tuple(_front(entry) for entry in raw.get("fronts", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DropError(
@@ -212,7 +236,42 @@ def _community(entry: Mapping[str, Any]) -> ResultCommunity:
         mean_intensity=float(entry["mean_intensity"]),
         confidence=float(entry["confidence"]),
         age=int(entry["age"]),
+        descriptors=_descriptors(entry),
     )
+
+
+def _descriptors(entry: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the keys beyond the contract's own that are numbers or nil."""
+    return {
+        str(name): None if value is None else float(value)
+        for name, value in entry.items()
+        if name not in _OWN_KEYS and _is_number_or_none(value)
+    }
+
+
+def _is_number_or_none(value: Any) -> bool:
+    # A bool is an int to Python, and no measure.
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _front(entry: Mapping[str, Any]) -> ResultFront:
+    a, b = (int(id_) for id_ in entry["between"])
+    y, x = (float(part) for part in entry["normal"])
+    return ResultFront(
+        between=(a, b),
+        position_px=float(entry["position_px"]),
+        position_m=_optional(entry["position_m"]),
+        speed_px_per_s=_optional(entry["speed_px_per_s"]),
+        speed_m_per_s=_optional(entry["speed_m_per_s"]),
+        speed_px_per_frame=_optional(entry["speed_px_per_frame"]),
+        roughness_px=float(entry["roughness_px"]),
+        length_px=float(entry["length_px"]),
+        normal=(y, x),
+    )
+
+
+def _optional(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _timing(timing: Mapping[str, Any]) -> ResultTiming:

@@ -96,6 +96,7 @@ def rehearse(plan: Plan) -> Outcome:
             "publish.results": results_at,
             "publish.events": events_at,
             "control.endpoint": control_at,
+            "http.endpoint": "none",
         }
     )
     source_report = plan.out / "source.json"

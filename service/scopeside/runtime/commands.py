@@ -10,8 +10,11 @@ from scopeside.configuration import Configuration, apply_live, config_hash
 from scopeside.errors import ServiceError
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.lifecycle import Lifecycle, State
+from scopeside.runtime.measures import Measures
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.intake import Intake
+from scopeside.steering.steering import Steering
+from scopeside.wire.control import Targets, VisitedPoints
 from scopeside.wire.results import accounting_map
 
 
@@ -28,6 +31,8 @@ class ServiceCommands:
         intake: Intake,
         pulse: Pulse,
         announce: Callable[[], None],
+        measures: Measures,
+        steering: Steering,
     ) -> None:
         self._settings = configuration.settings
         self._sources = dict(configuration.sources)
@@ -35,6 +40,8 @@ class ServiceCommands:
         self._intake = intake
         self._pulse = pulse
         self._announce = announce
+        self._measures = measures
+        self._steering = steering
         self._compute: Compute | None = None
 
     def attach(self, compute: Compute) -> None:
@@ -63,6 +70,14 @@ class ServiceCommands:
             "hash": config_hash(self._settings),
         }
 
+    def metrics(self, *, percentiles: bool) -> dict[str, Any]:
+        """Return what `status` does, and the figures of every frame, queue and thread."""
+        return {
+            **self.status(),
+            "ingest": self._settings.ingest.endpoint,
+            **self._measures.figures(percentiles=percentiles),
+        }
+
     def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Change live settings, all of them or (ConfigError) none."""
         compute = self._warm_compute()
@@ -75,6 +90,16 @@ class ServiceCommands:
     def name(self, community: int, name: str | None) -> dict[str, Any]:
         self._warm_compute().name(community, name)
         return {"community": community, "name": name}
+
+    def reference(self) -> dict[str, Any]:
+        """Keep the newest frame's communities as the reference state."""
+        return {"communities": list(self._warm_compute().reference())}
+
+    def targets(self, request: Targets) -> dict[str, Any]:
+        return self._steering.targets(request, self._warm_compute().identities)
+
+    def visited(self, request: VisitedPoints) -> dict[str, Any]:
+        return self._steering.visited(request)
 
     def reset(self) -> dict[str, Any]:
         self._warm_compute().reset()

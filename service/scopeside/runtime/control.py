@@ -13,11 +13,15 @@ import zmq
 from scopeside.binding import remove_ipc
 from scopeside.errors import ConfigError, RequestError, ServiceError
 from scopeside.stages.publish import Context, Socket, bind
+from scopeside.turns import Turns
 from scopeside.wire.control import (
     Clock,
+    Metrics,
     NameCommunity,
     Request,
     SetValues,
+    Targets,
+    VisitedPoints,
     parse_request,
     reply_error,
     reply_ok,
@@ -37,9 +41,17 @@ class Commands(Protocol):
 
     def config(self) -> dict[str, Any]: ...
 
+    def metrics(self, *, percentiles: bool) -> dict[str, Any]: ...
+
     def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
 
     def name(self, community: int, name: str | None) -> dict[str, Any]: ...
+
+    def reference(self) -> dict[str, Any]: ...
+
+    def targets(self, request: Targets) -> dict[str, Any]: ...
+
+    def visited(self, request: VisitedPoints) -> dict[str, Any]: ...
 
     def reset(self) -> dict[str, Any]: ...
 
@@ -68,13 +80,13 @@ class ControlServer:
         self._socket.linger = 200
         secure(self._socket)
         bind(self._socket, endpoint, "control.endpoint")
-        self.turns = 0
+        self.turns = Turns()
 
     def run(self, stop: Event) -> None:
         """Answer requests until `stop` is set; closes the socket."""
         try:
             while not stop.is_set():
-                self.turns += 1
+                self.turns.mark()
                 if self._socket.poll(POLL_MS):
                     self._answer(self._socket.recv_multipart(), time.time_ns())
         finally:
@@ -111,21 +123,22 @@ class ControlServer:
             return {"t0_ns": request.t0_ns, "t1_ns": received_ns, "t2_ns": time.time_ns()}
         if isinstance(request, SetValues):
             return self._commands.set_values(request.values)
+        if isinstance(request, Metrics):
+            return self._commands.metrics(percentiles=request.percentiles)
         if isinstance(request, NameCommunity):
             return self._commands.name(request.community, request.name)
+        if isinstance(request, Targets):
+            return self._commands.targets(request)
+        if isinstance(request, VisitedPoints):
+            return self._commands.visited(request)
         plain: dict[str, Callable[[], dict[str, Any]]] = {
             "ping": dict,
             "status": self._commands.status,
             "config": self._commands.config,
+            "reference": self._commands.reference,
             "reset": self._commands.reset,
             "pause": self._commands.pause,
             "resume": self._commands.resume,
             "drain": self._commands.drain,
         }
-        if request.cmd not in plain:
-            raise RequestError(
-                "not_available",
-                f"Command {request.cmd} is not available in this version of the service.",
-                request_id=request.id,
-            )
         return plain[request.cmd]()

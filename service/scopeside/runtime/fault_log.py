@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
 
 from scopeside.errors import DropReason
@@ -24,6 +24,7 @@ class FaultLog:
     def __init__(self, emit: Callable[[Event], None]) -> None:
         self._emit = emit
         self._so_far: Counter[str] = Counter()
+        self._errors: Counter[str] = Counter()
         self._lock = Lock()
 
     def __call__(self, event: Event) -> None:
@@ -32,7 +33,14 @@ class FaultLog:
         if event["kind"] == "drop" and event["reason"] != DropReason.OVERLOAD:
             self._warn(f"dropped as {event['reason']}", event, ("series", "frame"))
         elif event["kind"] == "error":
+            with self._lock:
+                self._errors[str(event["code"])] += event["count"]
             self._warn(str(event["code"]), event, ())
+
+    def errors(self) -> Mapping[str, int]:
+        """Return how many errors of each code there were."""
+        with self._lock:
+            return self._errors.copy()
 
     def _warn(self, what: str, event: Event, whose: tuple[str, ...]) -> None:
         with self._lock:

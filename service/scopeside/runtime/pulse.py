@@ -11,6 +11,7 @@ from scopeside.channels import Channel
 from scopeside.messages import Frame
 from scopeside.runtime.lifecycle import Lifecycle
 from scopeside.stages.books import Books
+from scopeside.turns import Turns
 from scopeside.wire.events import Event, heartbeat
 
 INTERVAL_S = 1.0
@@ -34,6 +35,7 @@ class Pulse:
         self._books = books
         self._frames = frames
         self._due_s = time.monotonic() + INTERVAL_S
+        self.turns = Turns()
         self._counts: deque[tuple[float, int]] = deque([(time.monotonic(), 0)], RATE_BEATS + 1)
 
     @property
@@ -61,6 +63,7 @@ class Pulse:
 
     def beat(self) -> Event:
         """Return this moment's heartbeat."""
+        self.turns.mark()
         totals = self._books.totals()
         now_s = time.monotonic()
         # A beat between two that are due (a change of state) must not shorten the rate's window.

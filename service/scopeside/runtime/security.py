@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import zmq
-from zmq.auth import load_certificate
+from zmq.auth import create_certificates, load_certificate, load_certificates
 from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils import z85
 
@@ -41,7 +42,8 @@ class Security:
             _certificate(path, "security.clients")
         self._authenticator = ThreadAuthenticator(context)
         self._authenticator.start()
-        self._authenticator.configure_curve(domain="*", location=str(settings.clients))
+        self._admitted = _Admitted(load_certificates(settings.clients))
+        self._authenticator.configure_curve_callback("*", self._admitted)
 
     def apply(self, socket: zmq.Socket[bytes], *, binds: bool) -> None:
         """Set the keys on a socket that is not yet bound or connected."""
@@ -59,10 +61,37 @@ class Security:
             )
         socket.curve_serverkey, _ = _certificate(self._publisher, "security.publisher_key")
 
+    def guest(self, folder: Path) -> tuple[Path, Path] | None:
+        """Make keys for a process of the service's own and admit it; None when CURVE is off.
+
+        Returns the files, in `folder`, of the service's public certificate and of the guest's
+        secret one. They are as short-lived as the service.
+        """
+        if not self._curve:
+            return None
+        server = folder / "service.key"
+        server.write_text(f'curve\n    public-key = "{self._public.decode()}"\n')
+        public, secret = create_certificates(folder, "guest")
+        self._admitted.add(_certificate(Path(public), "the guest's certificate")[0])
+        return server, Path(secret)
+
     def close(self) -> None:
         if self._authenticator is not None:
             self._authenticator.stop()
             self._authenticator = None
+
+
+class _Admitted:
+    """The public keys (Z85) of the clients that may connect, as the authenticator asks for them."""
+
+    def __init__(self, keys: Iterable[bytes]) -> None:
+        self._keys = set(keys)
+
+    def add(self, key: bytes) -> None:
+        self._keys = self._keys | {key}
+
+    def callback(self, domain: str, key: bytes) -> bool:  # noqa: ARG002 (ours is every domain)
+        return key in self._keys
 
 
 def _key_pair(path: Path | None, key: str) -> tuple[bytes, bytes]:

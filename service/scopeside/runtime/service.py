@@ -30,16 +30,19 @@ from scopeside.runtime.compute import Compute
 from scopeside.runtime.control import ControlServer
 from scopeside.runtime.fault_log import FaultLog
 from scopeside.runtime.lifecycle import Lifecycle, State
+from scopeside.runtime.measures import Measures
 from scopeside.runtime.memory import keep_freed_memory
 from scopeside.runtime.pulse import Pulse
 from scopeside.runtime.security import Security
 from scopeside.runtime.signals import Signals
 from scopeside.runtime.tapping import Tapping
 from scopeside.runtime.warming import Warming
+from scopeside.runtime.web import Web
 from scopeside.stages.books import Books
 from scopeside.stages.ingest import Ingest, is_local, require_free
 from scopeside.stages.intake import Intake
 from scopeside.stages.publish import Outputs, Publish
+from scopeside.steering.steering import Steering
 
 log = logging.getLogger(__name__)
 
@@ -96,19 +99,28 @@ class Service:
                 capacity=PUBLISH_QUEUE,
             )
             self._books = Books()
+            faults = FaultLog(self._outputs.emit)
+            self._measures = Measures((self._frames, self._segmentations), faults)
             self._intake = Intake(
                 limits=settings.limits,
                 frames=self._frames,
                 books=self._books,
-                emit=FaultLog(self._outputs.emit),
+                emit=faults,
                 same_host=is_local(settings.ingest.endpoint),
             )
+            self._steering = Steering(self._outputs.emit)
             self._tapping = Tapping(settings, self._intake.reports.error)
             self._pulse = Pulse(
                 self._lifecycle, self._books, self._frames, recording=self._tapping.figures
             )
             self._commands = ServiceCommands(
-                configuration, self._lifecycle, self._intake, self._pulse, self._beat
+                configuration,
+                self._lifecycle,
+                self._intake,
+                self._pulse,
+                self._beat,
+                self._measures,
+                self._steering,
             )
             self._control = ControlServer(
                 settings.control.endpoint,
@@ -116,6 +128,8 @@ class Service:
                 secure=self._secure(binds=True),
                 commands=self._commands,
             )
+            self._web = Web(configuration, self._security, self._intake.reports.error)
+            self._measures.follow(main=self._pulse.turns, control=self._control.turns)
             undo.pop_all()
 
     def run(self) -> int:
@@ -130,6 +144,7 @@ class Service:
         control = self._thread("control", lambda: self._control.run(self._stop_control))
         control.start()
         try:
+            self._web.begin()
             self._tapping.begin()
             compute = self._warm()
             if compute is not None:
@@ -140,6 +155,7 @@ class Service:
             self._intake.finish()
             self._lifecycle.enter(State.STOPPED)
             self._beat()
+            self._web.end()
             self._stop_control.set()
             control.join(GRACE_S)
             self._outputs.close()
@@ -205,7 +221,10 @@ class Service:
             self._segmentations,
             settle=self._books.segmented,
             settled=self._intake.published,
+            observe=self._measures.observe,
+            published=self._steering.published,
         )
+        self._measures.follow(ingest=ingest.turns, compute=compute.turns, publish=publish.turns)
         # What start-up made lives as long as the service: no collection need walk through it
         # again, which held every thread up for 40 ms (100 ms with torch loaded).
         gc.collect()
@@ -229,6 +248,7 @@ class Service:
         )
         while not self._lifecycle.stop_requested.wait(self._pulse.next_s()):
             self._beat()
+            self._web.look()
             self._intake.settle()
         self._drain(ingesting, computing, publishing, compute)
 
@@ -273,6 +293,7 @@ class Service:
             thread.join(min(left_s, LOOK_S))
             if self._pulse.due():
                 self._beat()
+                self._web.look()
 
     def _beat(self) -> None:
         self._outputs.emit(self._pulse.beat())

@@ -23,6 +23,7 @@ from scopeside.errors import ConfigError, DropReason, EndpointError
 from scopeside.ports import MessageTap
 from scopeside.settings import IngestSettings, LimitSettings
 from scopeside.stages.intake import Intake
+from scopeside.turns import Turns
 
 Socket = zmq.Socket[bytes]
 Secure = Callable[[Socket], None]
@@ -126,7 +127,7 @@ class Ingest:
         """Where frames come from, with the port that was found where the setting left it open."""
         self._held: _Received | None = None
         self._looked_s = 0.0
-        self.turns = 0
+        self.turns = Turns()
 
     def run(self, stop: Event) -> None:
         """Receive until `stop` is set, then close the socket."""
@@ -140,7 +141,7 @@ class Ingest:
 
     def turn(self) -> None:
         """Wait a moment for a message, and take it; now and then look at everything else."""
-        self.turns += 1
+        self.turns.mark()
         if self._may_read():
             self._take()
         now_s = time.monotonic()

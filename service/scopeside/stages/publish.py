@@ -17,15 +17,21 @@ from scopeside.binding import ipc_in_use, remove_ipc
 from scopeside.channels import Channel, EndOfChannelError
 from scopeside.errors import EndpointError
 from scopeside.messages import Accounting, Segmentation
+from scopeside.published import Published
 from scopeside.settings import PublishSettings
-from scopeside.wire.events import community, encode_event
-from scopeside.wire.results import encode_segmentation
+from scopeside.turns import LONGEST_WAIT_S, Turns
+from scopeside.wire.events import community, encode_event, observation
+from scopeside.wire.results import encode_segmentation, end_to_end
 
 LINGER_MS = 500
 """How long closing waits for the last messages to leave."""
 
 MAX_INCOMING_BYTES = 2**20
 """Largest message taken from a subscriber or requester; above it ZeroMQ cuts the connection."""
+
+LEAST_EVENTS = 1000
+"""Events held for a slow subscriber whatever `publish.hwm_messages` says: that is sized for label
+maps, and an event, a thousandth of one, may be the only word of a series' end or of an alarm."""
 
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[Socket]
@@ -38,10 +44,13 @@ class Outputs:
         self, settings: PublishSettings, context: Context, *, secure: Callable[[Socket], None]
     ) -> None:
         self._endpoints = (settings.results, settings.events)
+        hwm = settings.hwm_messages
         self._events_lock = Lock()
-        self._results = _bound(context, settings.results, "publish.results", settings, secure)
+        self._results = _bound(context, settings.results, "publish.results", hwm, secure)
         try:
-            self._events = _bound(context, settings.events, "publish.events", settings, secure)
+            self._events = _bound(
+                context, settings.events, "publish.events", max(hwm, LEAST_EVENTS), secure
+            )
         except EndpointError:
             self._results.close(linger=0)
             raise
@@ -75,18 +84,26 @@ class Publish:
         *,
         settle: Callable[[str], Accounting],
         settled: Callable[[str], None],
+        observe: Callable[[Published], None] = lambda _published: None,
+        published: Callable[[Segmentation], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._outputs = outputs
         self._segmentations = segmentations
         self._settle = settle
         self._settled = settled
+        self._observe = observe
+        self.turns = Turns()
+        self._published = published
 
     def run(self) -> None:
         """Publish until the channel is closed and empty."""
         while True:
+            self.turns.mark()
             try:
-                segmentation = self._segmentations.get()
+                segmentation = self._segmentations.get(timeout_s=LONGEST_WAIT_S)
+            except TimeoutError:
+                continue
             except EndOfChannelError:
                 return
             self._publish(segmentation)
@@ -94,13 +111,12 @@ class Publish:
     def _publish(self, segmentation: Segmentation) -> None:
         frame = segmentation.frame
         accounting = self._settle(frame.series)
+        clocks = _Readings()
         message = encode_segmentation(
-            segmentation,
-            accounting=accounting,
-            clocks=lambda: (time.time_ns(), time.monotonic()),
-            codec=self._settings.codec,
+            segmentation, accounting=accounting, clocks=clocks.read, codec=self._settings.codec
         )
         self._outputs.send_result(message)
+        self._published(segmentation)
         changes = segmentation.identified
         for id_ in changes.appeared:
             self._outputs.emit(
@@ -110,8 +126,34 @@ class Publish:
             self._outputs.emit(
                 community("vanished", series=frame.series, frame=frame.number, id=id_)
             )
+        self._outputs.emit(observation(segmentation))
         # Only now: the event that ends a series must not overtake its last result.
         self._settled(frame.series)
+        self._observe(clocks.published(segmentation, accounting))
+
+
+class _Readings:
+    """Remembers the clocks that a result was written by, so that what observers are told of it is
+    what it says itself."""
+
+    def __init__(self) -> None:
+        self._readings: list[tuple[int, float]] = []
+
+    def read(self) -> tuple[int, float]:
+        self._readings.append((time.time_ns(), time.monotonic()))
+        return self._readings[-1]
+
+    def published(self, segmentation: Segmentation, accounting: Accounting) -> Published:
+        (_, begun_s), (published_ns, published_s) = self._readings[0], self._readings[-1]
+        frame = segmentation.frame
+        return Published(
+            segmentation=segmentation,
+            accounting=accounting,
+            published_ns=published_ns,
+            stages_s={**segmentation.stages_s, "encode": published_s - begun_s},
+            service_s=published_s - frame.received_s,
+            end_to_end_s=end_to_end(frame, published_ns)[0],
+        )
 
 
 def bind(socket: Socket, endpoint: str, setting: str) -> None:
@@ -136,12 +178,12 @@ def _bound(
     context: Context,
     endpoint: str,
     setting: str,
-    settings: PublishSettings,
+    hwm_messages: int,
     secure: Callable[[Socket], None],
 ) -> Socket:
     socket = context.socket(zmq.PUB)
     # Options hold only for connections made after they are set: before bind, all of them.
-    socket.set_hwm(settings.hwm_messages)
+    socket.set_hwm(hwm_messages)
     secure(socket)
     bind(socket, endpoint, setting)
     return socket

@@ -10,9 +10,18 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgpack
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from scopeside.errors import RequestError
+from scopeside.rule_settings import Text
+from scopeside.targets import Strategy
 from scopeside.wire.arrays import Buffer, short
 
 VERSION = 1
@@ -62,16 +71,70 @@ class NameCommunity(Command):
     name: Name | None
 
 
+class Metrics(Command):
+    """The service's own figures: counts and times of every frame, queues, threads and memory."""
+
+    cmd: Literal["metrics"]
+    percentiles: bool = False
+
+
 class Targets(Command):
-    """Points of one community, to visit next."""
+    """Points of one community (or of all that a name stands for), to visit next."""
 
     cmd: Literal["targets"]
     community: CommunityRef | Name
-    count: Annotated[int, Field(ge=1, le=10_000)] = 1
-    strategy: Literal["interior", "boundary", "random"] = "interior"
+    count: Annotated[int, Field(ge=1, le=1000)] = 1
+    strategy: Strategy = "interior"
+    min_distance_px: Annotated[float, Field(ge=0.0)] | None = None
+    one_per_region: bool = True
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    avoid_visited: bool = False
+    mark_visited: bool = False
+    metres: bool = False
 
 
-Request = Plain | Clock | SetValues | NameCommunity | Targets
+Points = list[Annotated[list[float], Field(min_length=2, max_length=2)]]
+
+
+class VisitedPoints(Command):
+    """Mark, list or clear the points that a loop has been to."""
+
+    cmd: Literal["visited"]
+    action: Literal["mark", "list", "clear"]
+    points_px: Points = []
+    """`[y, x]` in pixels of the newest frame."""
+    points_m: Points = []
+    """`[x, y]` on the stage, in metres."""
+
+    @model_validator(mode="after")
+    def _marks_something(self) -> VisitedPoints:
+        if bool(self.points_px or self.points_m) != (self.action == "mark"):
+            raise ValueError("mark takes points_px or points_m, list and clear take neither")
+        return self
+
+
+class RulesRequest(Command):
+    """List the rules, set one (or put it in place of the one of its name), or remove one."""
+
+    cmd: Literal["rules"]
+    action: Literal["list", "set", "remove"] = "list"
+    rule: dict[str, Any] | None = None
+    """For `set`: what a table `[[rules]]` holds."""
+    name: Text | None = None
+    """For `remove`."""
+
+    @model_validator(mode="after")
+    def _says_which(self) -> RulesRequest:
+        if (self.rule is not None) != (self.action == "set"):
+            raise ValueError("set takes a rule, list and remove take none")
+        if (self.name is not None) != (self.action == "remove"):
+            raise ValueError("remove takes a name, list and set take none")
+        return self
+
+
+Request = (
+    Plain | Clock | SetValues | NameCommunity | Metrics | Targets | VisitedPoints | RulesRequest
+)
 
 COMMANDS: tuple[str, ...] = tuple(
     name for model in get_args(Request) for name in get_args(model.model_fields["cmd"].annotation)
@@ -120,9 +183,10 @@ def parse_as(adapter: TypeAdapter[Asked], known: Sequence[str], message: Buffer)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(step) for step in fault["loc"][1:])
+        field = f", field {short(where)}" if where else ""
         raise RequestError(
             "bad_request",
-            f"Command {cmd}, field {short(where)}: {fault['msg']}.",
+            f"Command {cmd}{field}: {fault['msg'].removeprefix('Value error, ')}.",
             request_id=request_id,
         ) from error
 

@@ -1,0 +1,94 @@
+"""Where the web process's socket is bound, and what is said when it cannot be."""
+
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from live import free_port
+from scopeside.configuration import config_hash, load_settings
+from scopeside.errors import ConfigError, EndpointError, MissingExtraError
+from scopeside.runtime import web
+from scopeside.runtime.web import Web
+
+TOKEN = "correct-horse-battery"
+
+
+def made(*sets, env=None):
+    security = SimpleNamespace(guest=lambda folder: None)
+    configuration = load_settings(sets=[f"http.{one}" for one in sets])
+    return Web(configuration, security, lambda code, sentence: None)
+
+
+def test_a_port_in_use_is_one_sentence_that_names_the_setting():
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with pytest.raises(
+            EndpointError, match=rf"http\.endpoint = http://127.0.0.1:{port} cannot be bound"
+        ) as caught:
+            made(f"endpoint=http://127.0.0.1:{port}")
+    assert "none" in str(caught.value)
+
+
+def test_a_port_is_held_from_the_start_and_given_back_at_the_end():
+    port = free_port()
+    one = made(f"endpoint=http://127.0.0.1:{port}")
+    with pytest.raises(EndpointError):
+        made(f"endpoint=http://127.0.0.1:{port}")
+    one.end()
+    made(f"endpoint=http://127.0.0.1:{port}").end()
+
+
+def test_none_binds_nothing():
+    nothing = made("endpoint=none")
+    nothing.begin()
+    nothing.look()
+    nothing.end()
+
+
+@pytest.mark.parametrize("endpoint", ["http://0.0.0.0:8765", "http://*:8765", "http://scope:8765"])
+def test_other_machines_are_let_in_with_a_token_alone(endpoint, tmp_path):
+    with pytest.raises(ConfigError, match="token_file"):
+        load_settings(sets=[f"http.endpoint={endpoint}"])
+    load_settings(sets=[f"http.endpoint={endpoint}", f"http.token_file={tmp_path}/token"])
+
+
+def test_https_takes_a_certificate_and_http_none(tmp_path):
+    pair = [f"http.tls_cert={tmp_path}/c.pem", f"http.tls_key={tmp_path}/k.pem"]
+    https = "http.endpoint=https://127.0.0.1:8765"
+    load_settings(sets=[https, *pair])
+    for wrong in ([https], [https, pair[0]], pair):
+        with pytest.raises(ConfigError, match="tls_cert and tls_key"):
+            load_settings(sets=wrong)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["tcp://127.0.0.1:8765", "127.0.0.1:8765", "http://127.0.0.1:70000", "http://a"]
+)
+def test_what_is_no_http_endpoint_is_refused(endpoint):
+    with pytest.raises(ConfigError, match="http://HOST:PORT, https://HOST:PORT or none"):
+        load_settings(sets=[f"http.endpoint={endpoint}"])
+
+
+@pytest.mark.parametrize(("content", "words"), [(None, "cannot be read"), ("short\n", "16")])
+def test_a_token_that_is_no_secret_keeps_the_service_from_starting(tmp_path, content, words):
+    path = tmp_path / "token"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigError, match=words) as caught:
+        made(f"endpoint=http://127.0.0.1:{free_port()}", f"token_file={path}")
+    assert "http.token_file" in str(caught.value)
+
+
+def test_missing_packages_are_an_error_only_where_somebody_asked(monkeypatch):
+    monkeypatch.setattr(web, "PACKAGES", ("starlette", "no_such_package"))
+    made().end()
+    with pytest.raises(MissingExtraError, match="no_such_package"):
+        made(f"endpoint=http://127.0.0.1:{free_port()}")
+
+
+def test_where_a_page_is_served_is_no_property_of_results():
+    with_page = load_settings(sets=["http.endpoint=http://127.0.0.1:9999"]).settings
+    assert config_hash(with_page) == config_hash(load_settings().settings)
