@@ -32,6 +32,7 @@ TITLES = {
     "survey": "Survey",
     "stop": "Stop in time",
 }
+SIDES_PX = {"follow": 256, "survey": 256, "stop": 384}
 CALIBRATION_SEEDS = range(1000, 1006)
 TOLERANCE = 0.03
 
@@ -39,7 +40,7 @@ TOLERANCE = 0.03
 def main() -> int:
     parser = quick_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="specimens of each loop")
-    parser.add_argument("--first", type=int, default=0, help="seed of the first specimen")
+    parser.add_argument("--first", type=int, default=100, help="seed of the first specimen")
     parser.add_argument("--only", choices=tuple(LOOPS), help="one loop; nothing is written")
     parser.add_argument("--calibrate", action="store_true")
     args = parser.parse_args()
@@ -54,8 +55,11 @@ def main() -> int:
         "the same beam and stage and nothing charged",
     )
     found: dict[str, list[Row]] = {}
-    with tempfile.TemporaryDirectory() as folder, apparatus(Path(folder)) as at:
-        for name in chosen:
+    for name in chosen:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            apparatus(Path(folder), side_px=SIDES_PX[name]) as at,
+        ):
             found[name] = [row for seed in seeds for row in told(LOOPS[name](at, seed))]
     if args.calibrate:
         calibration(found["stop"])

@@ -39,13 +39,14 @@ class Apparatus:
 
 
 @contextmanager
-def apparatus(folder: Path) -> Iterator[Apparatus]:
-    """Start service and twin on sockets in `folder`, and stop them."""
+def apparatus(folder: Path, *, side_px: int) -> Iterator[Apparatus]:
+    """Start service and twin on sockets in `folder`, for square frames, and stop them."""
     frames, results, events, control, commands = (
         f"ipc://{folder}/{name}" for name in ("f", "r", "e", "c", "t")
     )
     serve = [
         f"--config={ROOT / 'examples' / 'twin.toml'}",
+        f"--set=service.frame_shape=[{side_px},{side_px}]",
         f"--set=ingest.endpoint={frames}",
         f"--set=publish.results={results}",
         f"--set=publish.events={events}",
@@ -53,6 +54,7 @@ def apparatus(folder: Path) -> Iterator[Apparatus]:
         "--set=http.endpoint=none",
     ]
     twin = ["--socket=push", f"--to={frames}", f"--control={commands}", "--quiet"]
+    twin.append(f"--shape={side_px}x{side_px}")
     with (
         started("serve", *serve, log=folder / "serve.log"),
         started("twin", *twin, log=folder / "twin.log"),

@@ -26,6 +26,8 @@ import survey
 FOV_M = survey.DETAIL_M
 SMALL = (64, 64)
 FOLLOW_FRAMES = 100
+SCHEDULE_FRAMES = 5
+"""Frames between two moves of a stage that follows a schedule: about as many as the loop takes."""
 IN_VIEW = 0.05
 """Share of a frame that must lie on either side of the front for it to count as in view."""
 SURVEY_M = 16 * survey.DETAIL_M
@@ -35,6 +37,7 @@ REACHED = 0.25
 """Share of a frame that a kind must have for the frame to count as a visit to it."""
 TARGET = 0.5
 FAR_M = 1e-6
+STOP_FOV_M = 20.5e-9
 
 
 def follow_run(at: Apparatus, seed: int) -> list[Row]:
@@ -54,11 +57,10 @@ def follow_run(at: Apparatus, seed: int) -> list[Row]:
         angle = _front_angle(seed)
         truths = []
         for step in range(FOLLOW_FRAMES):
-            wait_s = end.clock_s * (step + 1) / FOLLOW_FRAMES - scope.clock_s
-            if way == "fixed schedule":
-                way_m = MAKEUPS["film"].front_m_per_s * (scope.clock_s + wait_s)
+            if way == "fixed schedule" and step % SCHEDULE_FRAMES == 0:
+                way_m = MAKEUPS["film"].front_m_per_s * end.clock_s * step / FOLLOW_FRAMES
                 scope.move(start[0] + way_m * math.cos(angle), start[1] + way_m * math.sin(angle))
-            scope.wait(max(0.0, end.clock_s * (step + 1) / FOLLOW_FRAMES - scope.clock_s))
+            scope.wait(max(0.0, end.clock_s * (step + 0.4) / FOLLOW_FRAMES - scope.clock_s))
             truth = scope.expose().truth
             truths.append((truth.behind_front, truth.front_ahead_m))
         rows.append(_followed(way, seed, truths, scope.clock_s, scope.electrons))
@@ -157,13 +159,14 @@ def _kinds_of(shares: dict) -> set[str]:
 
 def stop_run(at: Apparatus, seed: int) -> list[Row]:
     """Stop at one half by the label maps; stop by the dose at which half of a film is amorphous."""
-    at.begin("film", seed, fov_m=FOV_M, front_lead_m=FAR_M)
+    at.begin("film", seed, fov_m=STOP_FOV_M, front_lead_m=FAR_M)
     seen = list(stop_in_time.stop(at.client, at.twin, TARGET))
     charged_s = at.twin.charged_s
     standing = at.twin.standing()
     dark = at.twin.acquire()  # the beam is shut: it shows what was left
     final, last = (at.twin.truth(number, labels=False).amorphous for number in (dark, dark - 1))
     scope = _microscope("film", seed, front_lead_m=FAR_M)
+    scope.fov_m = STOP_FOV_M
     rate = scope.optics.dose_e_per_m2(scope.fov_m, 1.0)
     scope.wait(MAKEUPS["film"].critical_e_per_m2 / rate)
     electrons = scope.electrons

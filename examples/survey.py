@@ -1,12 +1,13 @@
 """Find every kind of region of an area, and visit each once at high magnification.
 
-    scopeside serve --config examples/twin.toml
-    scopeside twin --socket push
-    python examples/survey.py
+scopeside serve --config examples/twin.toml
+scopeside twin --socket push
+python examples/survey.py
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,40 +18,41 @@ from scopeside.twin.client import TwinClient
 
 OVERVIEW_M, DETAIL_M = 55e-9, 13.7e-9
 """Fields of view: a frame has equal electrons in both, in the first on 16 times the area."""
+PLACES = 3
+"""Visits to a community: what looks alike from afar may be of two kinds."""
 
 
 def survey(client: Client, twin: TwinClient, width_m: float) -> Iterator[tuple[int, int]]:
-    """Visit each community of a square about the origin; yield its id and the frame's number."""
+    """Visit the communities of a square about the origin; yield each id and its frame's number."""
     twin.blank("exposing")  # the specimen is spared while the loop thinks
-    places = overview(client, twin, width_m)
+    places = overview(client, twin, width_m).values()
     twin.fov(DETAIL_M)
-    for community, place in places.items():
+    for place in itertools.chain.from_iterable(places):
         if place.stage_m is not None:
             twin.move(*place.stage_m)
-            yield community, twin.acquire()
+            yield place.community, twin.acquire()
 
 
-def overview(client: Client, twin: TwinClient, width_m: float) -> dict[int, Target]:
-    """Return, for each community of the square, the place deepest inside of it."""
+def overview(client: Client, twin: TwinClient, width_m: float) -> dict[int, list[Target]]:
+    """Return, for each community of the square, the places deepest inside of it."""
     series = twin.fov(OVERVIEW_M).series
     fields = round(width_m / OVERVIEW_M)
     middles_m = OVERVIEW_M * (np.arange(fields) - 0.5 * (fields - 1))
-    best: dict[int, Target] = {}
-    for row, y_m in enumerate(middles_m):
-        for x_m in middles_m[:: 1 if row % 2 == 0 else -1]:
-            twin.move(x_m, y_m)
-            result = client.next_result(60.0, series=series, frame=twin.acquire())
-            for community in result.communities:
-                for point in result.label_map.points(community.id, strategy="interior"):
-                    known = best.get(community.id, point)
-                    best[community.id] = max(known, point, key=lambda one: one.clearance_px)
-    return best
+    places: dict[int, list[Target]] = {}
+    for y_m, x_m in itertools.product(middles_m, middles_m):
+        twin.move(x_m, y_m)
+        result = client.next_result(60.0, series=series, frame=twin.acquire())
+        for one in result.communities:
+            known = [*places.get(one.id, []), *result.label_map.points(one.id)]
+            known.sort(key=lambda place: -place.clearance_px)
+            places[one.id] = known[:PLACES]
+    return places
 
 
 def main() -> None:
     with Client() as client, TwinClient() as twin:
         for community, number in survey(client, twin, width_m=220e-9):
-            print(f"community {community}: frame {number} at {twin.standing()}")
+            print(f"community {community}: frame {number}")
 
 
 if __name__ == "__main__":
