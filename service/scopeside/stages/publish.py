@@ -140,7 +140,10 @@ class _Readings:
         self._readings: list[tuple[int, float]] = []
 
     def read(self) -> tuple[int, float]:
-        self._readings.append((time.time_ns(), time.monotonic()))
+        # In this order: were the wall clock read first, a thread held up between the two would
+        # give a frame more time in the service than from its exposure on.
+        now_s = time.monotonic()
+        self._readings.append((time.time_ns(), now_s))
         return self._readings[-1]
 
     def published(self, segmentation: Segmentation, accounting: Accounting) -> Published:
