@@ -21,18 +21,19 @@ costs settling time and backlash, so small errors are left alone."""
 def follow(client: Client, twin: TwinClient, frames: int) -> Iterator[tuple[int, float | None]]:
     """Take frames and yield each one's number and how far off the middle the front was, in metres.
 
-    The front is the border between the two largest communities. Where there is none, the beam waits
+    The front is the longest border of the largest community. Where it has none, the beam waits
     where it last was: a front that is not in sight yet will come.
     """
     here = twin.standing()
     for _ in range(frames):
         number = twin.acquire()
         result = client.next_result(timeout_s=60.0, series=here.series, frame=number)
-        largest = sorted(result.communities, key=lambda community: -community.area_px)[:2]
-        if len(largest) < 2:
+        largest = max(result.communities, key=lambda community: community.area_px)
+        neighbours = result.label_map.neighbours(largest.id)
+        if not neighbours:
             yield number, None
             continue
-        border = result.label_map.boundary(largest[0].id, largest[1].id)
+        border = result.label_map.boundary(largest.id, next(iter(neighbours)))
         x_m, y_m = result.label_map.to_stage(border).mean(axis=0)
         off_m = math.hypot(x_m - here.x_m, y_m - here.y_m)
         yield number, off_m

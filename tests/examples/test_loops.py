@@ -1,13 +1,12 @@
 """The loops of examples/ with label maps that are right, so that only the loops are tested."""
 
-import importlib.util
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from contract_messages import array, community, packed, result
-from doc_snippets import ROOT
+from loop_examples import example
 from scopeside.client import Result
 from scopeside.twin.client import TwinClient
 from scopeside.twin.makeup import Kind
@@ -18,13 +17,6 @@ from twins import alongside
 PIXELS = (48, 48)
 READOUT_S = Optics().readout_s
 KINDS = {kind.title: int(kind) for kind in Kind}
-
-
-def example(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @dataclass
