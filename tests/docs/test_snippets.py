@@ -42,9 +42,6 @@ TESTED = [
     *(("docs/write-a-loop.md", text) for text in LOOP_PAGE.values()),
 ]
 
-LIMIT_S = 60.0
-"""Longest that a snippet may take on a busy machine."""
-
 
 def test_every_python_block_of_the_documentation_is_run_here():
     shown = [
