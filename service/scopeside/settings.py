@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from scopeside.descriptor_settings import DescriptorSettings
 from scopeside.http_settings import HttpSettings
 from scopeside.rule_settings import Rules
+from scopeside.save_settings import SaveSettings
 from scopeside.section import LIVE, Endpoint, Percent, Section, Sha256
 from scopeside.state_settings import StateSettings
 
@@ -287,6 +288,7 @@ class Settings(Section):
     service: ServiceSettings = ServiceSettings()
     record: RecordSettings = RecordSettings()
     state: StateSettings = StateSettings()
+    save: SaveSettings = SaveSettings()
     log: LogSettings = LogSettings()
     bench: BenchSettings = BenchSettings()
 

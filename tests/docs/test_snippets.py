@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
 
 from doc_snippets import PAGES, ROOT, blocks, command_lines, python_block
 from live import READY_S, SMALL, ipc_endpoints, running, two_phases
 from recorded import series_messages, write
+from saved import labels_of, save, saved_message
 from scopeside.client.connection import ClientKeys
 from scopeside.client.control import ControlClient
 from scopeside.configuration import load_settings
@@ -30,12 +32,18 @@ MAKE_KEYS = ("docs/security.md", "create_certificates")
 USE_KEYS = ("docs/security.md", "ClientKeys")
 RECORDING = ("docs/recording.md", "import h5py")
 ALARM = ("docs/steering.md", "half amorphous")
+SAVED_ROWS = ("docs/saving.md", "import json")
+SAVED_STACK = ("docs/saving.md", "dask.array")
 TESTED = [
     *(ALARM, PUBLISH, READ, CONTROL, CONTRACT, MAKE_KEYS, USE_KEYS, RECORDING),
+    *(SAVED_ROWS, SAVED_STACK),
     # Run by test_client_pages.py.
     *(("docs/client.md", text) for text in CLIENT_PAGE.values()),
     *(("docs/write-a-loop.md", text) for text in LOOP_PAGE.values()),
 ]
+
+LIMIT_S = 60.0
+"""Longest that a snippet may take on a busy machine."""
 
 
 def test_every_python_block_of_the_documentation_is_run_here():
@@ -187,6 +195,23 @@ def test_a_recording_is_read_with_hdf5_alone_as_its_page_shows(tmp_path):
 
     assert [line.split()[1] for line in lines] == ["-1", "0", "1", "2", "-1"]
     assert all(line.endswith(f", {24 * 32 * 2}]") for line in lines[1:4])
+
+
+def test_a_saved_run_is_read_with_zarr_alone_as_its_page_shows(tmp_path):
+    rows, stack = python_block(*SAVED_ROWS), python_block(*SAVED_STACK)
+    assert "scopeside" not in rows + stack
+    save(
+        tmp_path / "run.zarr",
+        *(
+            saved_message(n, labels=np.ones((6, 8)), image=labels_of(n), size=(1e-9, 1e-9))
+            for n in range(3)
+        ),
+    )
+
+    assert ran(rows, tmp_path).splitlines() == [f"{n} 1 48 1.0" for n in range(3)]
+    assert ran(stack, tmp_path) == (
+        "(3, 6, 8) [('t', 'second'), ('y', 'nanometer'), ('x', 'nanometer')]\n"
+    )
 
 
 def test_the_secret_keys_are_not_among_the_admitted(keys):

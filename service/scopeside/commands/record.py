@@ -12,11 +12,11 @@ from scopeside.commands.byte_size import byte_size
 from scopeside.commands.keys import add_key_arguments, client_keys
 from scopeside.commands.publishing import write_report
 from scopeside.commands.stopping import StopFlag, stopping
+from scopeside.commands.tap_lines import told
 from scopeside.errors import ConfigError, OutputError
 from scopeside.recording.listening import Heard, Listener
-from scopeside.recording.tap import OVERLOAD, RecordSpec, Tap, TapStatistics
+from scopeside.recording.tap import RecordSpec, Tap, TapStatistics
 from scopeside.stages.reports import Reports
-from scopeside.wire.events import Event
 
 LINE_EVERY_S = 5.0
 
@@ -110,13 +110,6 @@ def run(args: argparse.Namespace) -> int:
     if statistics.error is not None:
         raise OutputError(statistics.error)
     return 0
-
-
-def told(event: Event) -> str:
-    """Return what happened as one line, and to how many messages where not to all that follow."""
-    count = event["count"]
-    dropped = f"{count} message{'s' if count != 1 else ''} dropped. "
-    return (dropped if event["code"] == OVERLOAD else "") + str(event["message"])
 
 
 class _Until:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import zmq
 
@@ -37,13 +38,44 @@ SYNC_S = 60.0
 """Longest time for the disk to confirm what is written: it may have gigabytes to catch up with, and
 says nothing meanwhile."""
 
-OVERLOAD = "record_overload"
-"""Code of a message that was dropped since the queue is full."""
+OVERLOAD = "_overload"
+"""End of the code of a message that was dropped since the queue is full."""
 
 MOST_DROPPED = 2**32 - 1
 """`dropped_before` has 32 bits in the file."""
 
 _LOOK_MS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """How a tap speaks of what it does: codes of its reports, and the words of its sentences."""
+
+    code: str
+    noun: str
+    verb: str
+
+
+RECORDING = Wording(code="record", noun="recording", verb="recorded")
+
+
+class TapSpec(Protocol):
+    """What the process at the other end is to write, and how much may be under way to it."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def queue_bytes(self) -> int: ...
+
+    @property
+    def queue_name(self) -> str:
+        """Return the option or setting that says `queue_bytes`."""
+        ...
+
+    def words(self) -> list[str]:
+        """Return the arguments of the process, after the tap's endpoint."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +113,7 @@ class TapStatistics:
 class Tap:
     """Starts the recording process and hands it messages; one thread offers and looks.
 
+    `program` is that process, in the words of `wording`: there is more than one thing to write.
     Raises OutputError or MissingExtraError where the recording cannot begin. `report` is told,
     in one sentence, of every message dropped (to sum them up is its business) and of the end of a
     recording that failed.
@@ -88,12 +121,14 @@ class Tap:
 
     def __init__(
         self,
-        spec: RecordSpec,
+        spec: TapSpec,
         *,
         report: Callable[[str, str], None] = lambda _code, _sentence: None,
         program: str = "scopeside.recording.process",
+        wording: Wording = RECORDING,
     ) -> None:
         self._spec = spec
+        self._wording = wording
         self._report = report
         self._folder = tempfile.TemporaryDirectory(prefix="scopeside-tap-")  # this user's alone
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -163,8 +198,8 @@ class Tap:
         self._read_progress()
         if self._error is None and not self._progress.closed and ended:
             self._fail(
-                f"The recording {self._spec.path} ended, because its process did (exit code "
-                f"{self._process.returncode}): what it had committed can be read."
+                f"The {self._wording.noun} {self._spec.path} ended, because its process did "
+                f"(exit code {self._process.returncode}): what it had committed can be read."
             )
 
     def close(self, *, patience_s: float = CLOSE_S, limit_s: float = math.inf) -> TapStatistics:
@@ -211,10 +246,10 @@ class Tap:
         self._dropped_untold = min(self._dropped_untold + 1, MOST_DROPPED)
         if self._error is None:
             self._report(
-                OVERLOAD,
-                f"Messages are not recorded in {self._spec.path}: its disk is slower than they "
-                f"come, and {self._spec.queue_bytes / 2**20:.3g} MiB of them wait, as many as "
-                f"{self._spec.queue_name} allows.",
+                f"{self._wording.code}{OVERLOAD}",
+                f"Messages are not {self._wording.verb} in {self._spec.path}: its disk is slower "
+                f"than they come, and {self._spec.queue_bytes / 2**20:.3g} MiB of them wait, as "
+                f"many as {self._spec.queue_name} allows.",
             )
 
     def _read_progress(self) -> None:
@@ -228,13 +263,16 @@ class Tap:
 
     def _fail(self, sentence: str) -> None:
         self._error = sentence
-        self._report("record_failed", sentence)
+        self._report(f"{self._wording.code}_failed", sentence)
 
     def _await_start(self) -> None:
         until_s = time.monotonic() + START_S
         while self._progress.files == 0 and self._error is None:
             if time.monotonic() >= until_s:
-                self._fail(f"The recording {self._spec.path} did not begin within {START_S:g} s.")
+                self._fail(
+                    f"The {self._wording.noun} {self._spec.path} did not begin within "
+                    f"{START_S:g} s."
+                )
             self._socket.poll(_LOOK_MS)
             self.look()
         if self._error is not None:
@@ -258,7 +296,7 @@ class Tap:
             ):
                 left = "" if written else f", with {self._sent - before.committed} messages to go"
                 self._fail(
-                    f"The recording {self._spec.path} was not finished within "
+                    f"The {self._wording.noun} {self._spec.path} was not finished within "
                     f"{now_s - begun_s:.0f} s{left}: its disk is too slow; what was committed can "
                     "be read."
                 )
