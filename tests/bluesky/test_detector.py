@@ -1,7 +1,5 @@
 """The detector under the real RunEngine, with a service as a client sees it."""
 
-import math
-
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
 import bluesky.preprocessors as bpp
@@ -9,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from bluesky.utils import FailedStatus
-from ophyd_async.core import TriggerInfo
+from ophyd_async.core import StaticPathProvider, TriggerInfo, UUIDFilenameProvider
 
 from bluesky_scope import SHAPE, Microscope, client_of, detector, path_provider
 from fake_service import served
@@ -184,10 +182,15 @@ def test_exposure_times_are_the_microscopes(at, scope, engine):
     assert isinstance(caught.value.__cause__, ConfigError)
 
 
-def test_the_detector_connects_anew_each_time_it_is_staged(at, scope, engine, documents):
-    seg = detector(at, scope)
+def test_each_time_it_is_staged_the_detector_connects_anew_and_begins_a_file(
+    at, scope, engine, documents, tmp_path
+):
+    files = StaticPathProvider(UUIDFilenameProvider(), tmp_path)
+    seg = detector(at, scope, path_provider=files, shape=SHAPE)
     for _ in range(2):
         scope.frames = 0
-        engine(bp.count([seg]))
-    assert len(documents.named("event")) == 2
-    assert math.isclose(documents.named("event")[-1]["data"]["seg-fraction_film"], 0.875)
+        engine(bp.count([seg], num=2))
+    assert [event["data"]["seg-frame"] for event in documents.named("event")] == [0, 1, 0, 1]
+    assert len({one["uri"] for one in documents.named("stream_resource")}) == 2
+    ranges = [one["indices"]["start"] for one in documents.named("stream_datum")]
+    assert ranges == [0, 1, 0, 1]

@@ -55,6 +55,13 @@ class Acquiring(DetectorAcquireLogic):
             raise ServiceError("The detector is not staged: stage it before it is triggered.")
         return self._client
 
+    def begin(self, file: LabelFile | None) -> None:
+        """Write to another file from now on, and count its rows from 0."""
+        if self.file is not None:
+            self.file.close()
+        self.file, self._count = file, 0
+        self._set_taken(0)
+
     async def ensure_ready(self) -> None:
         """Connect, and find out how far the service's clock is ahead of ours."""
         await self.ensure_stopped()

@@ -87,7 +87,7 @@ def next_result(
 
     Raises NoResultError where the service is ready and none came, else what `silence` raises.
     """
-    left = _Clock(timeout_s)
+    left = _Limit(timeout_s)
     while True:
         result: Result | None = yield Hear(line.subscriber, left.seconds)
         if result is None:
@@ -116,7 +116,7 @@ def event_or_end(
 
     Raises ServiceAbsentError where nobody answers.
     """
-    left = _Clock(timeout_s)
+    left = _Limit(timeout_s)
     while True:
         event: Event | None = yield Hear(line.subscriber, left.seconds)
         if event is None:
@@ -170,7 +170,7 @@ def wait_until(state: str, timeout_s: float, *, patience_s: float) -> Procedure[
     Raises ServiceAbsentError where nobody ever answered, else ServiceBusyError, once `timeout_s`
     is over. `patience_s` is the longest wait for a single answer.
     """
-    left = _Clock(timeout_s)
+    left = _Limit(timeout_s)
     last: Any = None
     while (seconds := left.seconds or 0.0) > 0:
         try:
@@ -208,8 +208,8 @@ def measure_clock(
     return estimate(exchanges)
 
 
-class _Clock:
-    """The time left of a limit; None for no limit."""
+class _Limit:
+    """How much time is left; None for no limit."""
 
     def __init__(self, limit_s: float | None) -> None:
         self._until_s = None if limit_s is None else time.monotonic() + limit_s

@@ -12,10 +12,12 @@ from scopeside.commands.byte_size import byte_size
 from scopeside.commands.keys import add_key_arguments, client_keys
 from scopeside.commands.publishing import write_report
 from scopeside.commands.stopping import StopFlag, stopping
+from scopeside.commands.tap_lines import told
 from scopeside.errors import ConfigError, OutputError
 from scopeside.recording.tap import Tap, TapStatistics
 from scopeside.saving.listening import Saved, SaveListener
 from scopeside.saving.spec import PROGRAM, SAVING, SaveSpec
+from scopeside.stages.reports import Reports
 
 LINE_EVERY_S = 5.0
 
@@ -56,22 +58,21 @@ def run(args: argparse.Namespace) -> int:
         args.results is not None and args.results < 1
     ):
         raise ConfigError("--seconds must be above 0, and --results 1 or more.")
-    spec = SaveSpec(path=args.out, source=args.endpoint, queue_bytes=args.queue)
+    spec = SaveSpec(
+        path=args.out, source=args.endpoint, queue_bytes=args.queue, queue_name="--queue"
+    )
     with stopping() as stopped:
         listener = SaveListener(args.endpoint, frames=args.frames, keys=client_keys(args))
+        reports = Reports(lambda event: _say(args, told(event)), interval_s=LINE_EVERY_S)
         try:
-            tap = Tap(
-                spec,
-                report=lambda _code, sentence: _say(args, sentence),
-                program=PROGRAM,
-                wording=SAVING,
-            )
+            tap = Tap(spec, report=reports.error, program=PROGRAM, wording=SAVING)
             _say(args, f"saving {args.endpoint} into {args.out}; Ctrl-C ends it")
             begun_s = time.monotonic()
             try:
-                listener.listen(tap, until=_Until(args, tap, stopped, begun_s))
+                listener.listen(tap, until=_Until(args, tap, reports, stopped, begun_s))
             finally:
                 statistics = tap.close()
+                reports.flush(everything=True)
                 _conclude(args, listener, statistics, time.monotonic() - begun_s)
         finally:
             listener.close()
@@ -84,16 +85,23 @@ class _Until:
     """Whether the run is to end; asked between two turns, and says how far it is."""
 
     def __init__(
-        self, args: argparse.Namespace, tap: Tap, stopped: StopFlag, begun_s: float
+        self,
+        args: argparse.Namespace,
+        tap: Tap,
+        reports: Reports,
+        stopped: StopFlag,
+        begun_s: float,
     ) -> None:
         self._args = args
         self._tap = tap
+        self._reports = reports
         self._stopped = stopped
         self._begun_s = begun_s
         self._say_s = begun_s + LINE_EVERY_S
 
     def __call__(self, saved: Saved) -> bool:
         now_s = time.monotonic()
+        self._reports.flush()
         if now_s >= self._say_s:
             self._say_s = now_s + LINE_EVERY_S
             statistics = self._tap.statistics()

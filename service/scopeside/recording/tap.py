@@ -8,6 +8,7 @@ lost before it. Nothing here raises once the recording has begun.
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,14 @@ START_S = 30.0
 """Longest time for the recording process to start: it loads HDF5, on a busy machine."""
 
 CLOSE_S = 10.0
-"""Longest time for it to write what is under way."""
+"""Longest time without any progress while it writes what is under way."""
+
+SYNC_S = 60.0
+"""Longest time for the disk to confirm what is written: it may have gigabytes to catch up with, and
+says nothing meanwhile."""
+
+OVERLOAD = "_overload"
+"""End of the code of a message that was dropped since the queue is full."""
 
 MOST_DROPPED = 2**32 - 1
 """`dropped_before` has 32 bits in the file."""
@@ -46,10 +54,9 @@ class Wording:
     code: str
     noun: str
     verb: str
-    queue: str
 
 
-RECORDING = Wording(code="record", noun="recording", verb="recorded", queue="record.queue_bytes")
+RECORDING = Wording(code="record", noun="recording", verb="recorded")
 
 
 class TapSpec(Protocol):
@@ -60,6 +67,11 @@ class TapSpec(Protocol):
 
     @property
     def queue_bytes(self) -> int: ...
+
+    @property
+    def queue_name(self) -> str:
+        """Return the option or setting that says `queue_bytes`."""
+        ...
 
     def words(self) -> list[str]:
         """Return the arguments of the process, after the tap's endpoint."""
@@ -75,6 +87,8 @@ class RecordSpec:
     compression: str = "none"
     split_bytes: int = 0
     queue_bytes: int = 256 * 2**20
+    queue_name: str = "record.queue_bytes"
+    """What the user knows `queue_bytes` as."""
 
     def words(self) -> list[str]:
         return [
@@ -101,7 +115,8 @@ class Tap:
 
     `program` is that process, in the words of `wording`: there is more than one thing to write.
     Raises OutputError or MissingExtraError where the recording cannot begin. `report` is told,
-    in one sentence, of the first message dropped and of the end of a recording that failed.
+    in one sentence, of every message dropped (to sum them up is its business) and of the end of a
+    recording that failed.
     """
 
     def __init__(
@@ -136,6 +151,8 @@ class Tap:
         except BaseException:
             self._end()
             raise
+        # Both ends have met, and nobody else ever may: a process that is killed leaves nothing.
+        self._folder.cleanup()
 
     @property
     def error(self) -> str | None:
@@ -185,26 +202,18 @@ class Tap:
                 f"(exit code {self._process.returncode}): what it had committed can be read."
             )
 
-    def close(self, *, timeout_s: float = CLOSE_S) -> TapStatistics:
+    def close(self, *, patience_s: float = CLOSE_S, limit_s: float = math.inf) -> TapStatistics:
         """End the recording and wait for what is under way; what does not make it is counted.
 
-        Closing twice is harmless.
+        As long as there is progress, up to `limit_s`; for `patience_s` without any. Closing twice
+        is harmless.
         """
         if self._socket.closed:
             return self.statistics()
         if self._error is None:
             with suppress(zmq.Again):  # nobody is at the other end: `look` finds out why
                 self._socket.send(encode_stamp(0, 0, self._dropped_untold), zmq.NOBLOCK)
-            until_s = time.monotonic() + timeout_s
-            while self._error is None and not self._progress.closed:
-                if time.monotonic() >= until_s:
-                    self._fail(
-                        f"The {self._wording.noun} {self._spec.path} was not finished within "
-                        f"{timeout_s:g} s: "
-                        "its disk is too slow; what was committed can be read."
-                    )
-                self._socket.poll(_LOOK_MS)
-                self.look()
+            self._await_end(patience_s, limit_s)
         self._end()
         self._dropped += self._sent - self._progress.committed
         self._sent = self._progress.committed
@@ -237,9 +246,10 @@ class Tap:
         self._dropped_untold = min(self._dropped_untold + 1, MOST_DROPPED)
         if self._error is None:
             self._report(
-                f"{self._wording.code}_overload",
+                f"{self._wording.code}{OVERLOAD}",
                 f"Messages are not {self._wording.verb} in {self._spec.path}: its disk is slower "
-                f"than they come, and {self._wording.queue} are under way.",
+                f"than they come, and {self._spec.queue_bytes / 2**20:.3g} MiB of them wait, as "
+                f"many as {self._spec.queue_name} allows.",
             )
 
     def _read_progress(self) -> None:
@@ -274,6 +284,26 @@ class Tap:
                 else OutputError
             )
             raise kind(self._error)
+
+    def _await_end(self, patience_s: float, limit_s: float) -> None:
+        begun_s = moved_s = time.monotonic()
+        while self._error is None and not self._progress.closed:
+            before, now_s = self._progress, time.monotonic()
+            written = before.committed == self._sent
+            still_s = now_s - moved_s
+            if still_s >= (max(patience_s, SYNC_S) if written else patience_s) or (
+                now_s - begun_s >= limit_s
+            ):
+                left = "" if written else f", with {self._sent - before.committed} messages to go"
+                self._fail(
+                    f"The {self._wording.noun} {self._spec.path} was not finished within "
+                    f"{now_s - begun_s:.0f} s{left}: its disk is too slow; what was committed can "
+                    "be read."
+                )
+            self._socket.poll(_LOOK_MS)
+            self.look()
+            if self._progress != before:
+                moved_s = time.monotonic()
 
     def _end(self) -> None:
         if self._error is not None:

@@ -19,8 +19,9 @@ from scopeside.saving.spec import PROGRAM, SAVING, SaveSpec
 
 log = logging.getLogger(__name__)
 
-END_S = 5.0
-"""Longest wait at the end for what is under way: a slow disk must not keep a stopped service."""
+STILL_S, END_S = 5.0, 60.0
+"""Longest wait at the end for what is under way, without any progress and in all: a slow disk must
+not keep a stopped service for good."""
 
 
 class Saving:
@@ -71,7 +72,7 @@ class Saving:
         """Finish the run; the publishing thread must have ended."""
         if self._tap is not None:
             with self._lock:
-                self._tap.close(timeout_s=END_S)
+                self._tap.close(patience_s=STILL_S, limit_s=END_S)
                 self._ended = True
             log.info("saved", extra=dict(self.figures() or {}))
 

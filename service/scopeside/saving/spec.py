@@ -9,7 +9,7 @@ from scopeside.recording.tap import Wording
 
 PROGRAM = "scopeside.saving.process"
 
-SAVING = Wording(code="save", noun="run", verb="saved", queue="save.queue_bytes")
+SAVING = Wording(code="save", noun="run", verb="saved")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class SaveSpec:
     path: Path
     source: str
     queue_bytes: int = 256 * 2**20
+    queue_name: str = "save.queue_bytes"
 
     def words(self) -> list[str]:
         return [str(self.path), f"--source={self.source}"]
