@@ -97,6 +97,8 @@ class FrontRule(LevelRule):
 
     watch: Literal["front"]
     figure: Literal[
+        "y_px",
+        "x_px",
         "position_px",
         "position_m",
         "speed_px_per_s",
@@ -108,7 +110,9 @@ class FrontRule(LevelRule):
     """Which one, by its key in results."""
     between: tuple[CommunityRef, CommunityRef] | None = None
     """Ids or names; any two communities when absent. Positions and speeds count from the first
-    towards the second, or from the lower id to the higher."""
+    towards the second, or from the lower id to the higher: so a position is negative where the
+    first lies at the right or the bottom, and jumps where the front turns. `y_px` and `x_px`, its
+    mean row and column, do neither."""
 
 
 class LatencyRule(AnyRule):
