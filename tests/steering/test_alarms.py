@@ -93,6 +93,19 @@ def test_a_community_that_is_gone_has_no_fraction_left():
     assert (event["community"], event["value"]) == (2, 0.0)
 
 
+def test_a_name_that_is_taken_away_is_no_community_that_is_gone():
+    bench = Bench(
+        {"watch": "fraction", "community": "amorphous", "below": 0.1},
+        {"watch": "vanishes", "community": "amorphous"},
+    )
+    assert bench.frame(halves(), names=NAMES) == []
+    assert bench.frame(halves(), names=NAMES | {2: "glass"}) == []
+    assert bench.frame(np.ones((8, 8)), vanished=(2,), names=NAMES) == []
+    assert bench.frame(halves(), appeared=(2,), names=NAMES) == []
+    told = bench.frame(np.ones((8, 8)), vanished=(2,), names=NAMES)
+    assert [event["rule"] for event in told] == ["r0", "r1"], "now it is gone"
+
+
 def test_without_a_community_each_is_followed_by_itself():
     bench = Bench({"watch": "confidence", "below": 0.5})
     confidence_YX = np.full((16, 24), 200, np.uint8)
