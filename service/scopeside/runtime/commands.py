@@ -11,8 +11,10 @@ from scopeside.errors import ServiceError
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.measures import Measures
+from scopeside.runtime.preview import Previews
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.intake import Intake
+from scopeside.wire.control import Preview
 from scopeside.wire.results import accounting_map
 
 
@@ -30,6 +32,7 @@ class ServiceCommands:
         pulse: Pulse,
         announce: Callable[[], None],
         measures: Measures,
+        previews: Previews,
     ) -> None:
         self._settings = configuration.settings
         self._sources = dict(configuration.sources)
@@ -38,6 +41,7 @@ class ServiceCommands:
         self._pulse = pulse
         self._announce = announce
         self._measures = measures
+        self._previews = previews
         self._compute: Compute | None = None
 
     def attach(self, compute: Compute) -> None:
@@ -73,6 +77,9 @@ class ServiceCommands:
             "ingest": self._settings.ingest.endpoint,
             **self._measures.figures(percentiles=percentiles),
         }
+
+    def preview(self, request: Preview) -> dict[str, Any]:
+        return self._previews.answer(request)
 
     def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Change live settings, all of them or (ConfigError) none."""

@@ -18,6 +18,7 @@ from scopeside.wire.control import (
     Clock,
     Metrics,
     NameCommunity,
+    Preview,
     Request,
     SetValues,
     parse_request,
@@ -40,6 +41,8 @@ class Commands(Protocol):
     def config(self) -> dict[str, Any]: ...
 
     def metrics(self, *, percentiles: bool) -> dict[str, Any]: ...
+
+    def preview(self, request: Preview) -> dict[str, Any]: ...
 
     def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
 
@@ -117,6 +120,8 @@ class ControlServer:
             return self._commands.set_values(request.values)
         if isinstance(request, Metrics):
             return self._commands.metrics(percentiles=request.percentiles)
+        if isinstance(request, Preview):
+            return self._commands.preview(request)
         if isinstance(request, NameCommunity):
             return self._commands.name(request.community, request.name)
         plain: dict[str, Callable[[], dict[str, Any]]] = {

@@ -66,6 +66,19 @@ class Metrics(Command):
     percentiles: bool = False
 
 
+class Preview(Command):
+    """The newest result with its frame, scaled: for eyes.
+
+    Answered without either while it is the one numbered `after`; without arrays where `max_px`,
+    the longest side of a picture, is 0.
+    """
+
+    cmd: Literal["preview"]
+    after: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    max_px: Annotated[int, Field(ge=0, le=2048)] = 0
+    confidence: bool = False
+
+
 class Targets(Command):
     """Points of one community, to visit next."""
 
@@ -75,7 +88,7 @@ class Targets(Command):
     strategy: Literal["interior", "boundary", "random"] = "interior"
 
 
-Request = Plain | Clock | SetValues | NameCommunity | Metrics | Targets
+Request = Plain | Clock | SetValues | NameCommunity | Metrics | Preview | Targets
 
 COMMANDS: tuple[str, ...] = tuple(
     name for model in get_args(Request) for name in get_args(model.model_fields["cmd"].annotation)

@@ -13,6 +13,7 @@ import msgpack
 
 from scopeside.errors import DropError, DropReason
 from scopeside.messages import Accounting, Community, Frame, Provenance, Segmentation
+from scopeside.published import Published
 from scopeside.settings import LimitSettings
 from scopeside.wire.arrays import decode_array, encode_array, short
 
@@ -35,8 +36,26 @@ def encode_segmentation(
     frame's series with this frame counted as segmented.
     """
     _, begun_s = clocks()
+    fields = result_map(segmentation, accounting) | {
+        "labels": encode_array(segmentation.label_map.labels_YX.astype("<u2", copy=False), codec),
+        "confidence": encode_array(segmentation.label_map.confidence_YX, codec),
+        "grid": _grid(segmentation, codec),
+    }
+    packer = msgpack.Packer(autoreset=False)
+    packer.pack_map_header(len(fields) + 1)
+    for key, value in fields.items():
+        packer.pack(key)
+        packer.pack(value)
+    packer.pack("timing")
+    packer.pack(_timing(segmentation, begun_s, *clocks()))
+    message: memoryview = packer.getbuffer()
+    return message
+
+
+def result_map(segmentation: Segmentation, accounting: Accounting) -> dict[str, Any]:
+    """Return what a result says beside its arrays and its timing."""
     frame, graph = segmentation.frame, segmentation.graph
-    fields = {
+    return {
         "v": VERSION,
         "kind": KIND,
         "series": frame.series,
@@ -44,9 +63,6 @@ def encode_segmentation(
         "t_ns": frame.t_ns,
         "stage": None if frame.stage is None else dict(frame.stage),
         "user": frame.user,
-        "labels": encode_array(segmentation.label_map.labels_YX.astype("<u2", copy=False), codec),
-        "confidence": encode_array(segmentation.label_map.confidence_YX, codec),
-        "grid": _grid(segmentation, codec),
         "communities": [_community(community) for community in segmentation.communities],
         "graph": {
             "edges": int(graph.edges),
@@ -66,15 +82,6 @@ def encode_segmentation(
         "provenance": _provenance(segmentation.provenance),
         "replanned": bool(segmentation.replanned),
     }
-    packer = msgpack.Packer(autoreset=False)
-    packer.pack_map_header(len(fields) + 1)
-    for key, value in fields.items():
-        packer.pack(key)
-        packer.pack(value)
-    packer.pack("timing")
-    packer.pack(_timing(segmentation, begun_s, *clocks()))
-    message: memoryview = packer.getbuffer()
-    return message
 
 
 def decode_result(
@@ -179,6 +186,17 @@ def _timing(
         "service_s": published_s - segmentation.frame.received_s,
         "end_to_end_s": end_to_end_s,
         "uncertainty_s": uncertainty_s,
+    }
+
+
+def timing_map(published: Published) -> dict[str, Any]:
+    """Return the timing of a result that was sent, as that result has it."""
+    return {
+        "t_received_ns": published.segmentation.frame.received_ns,
+        "t_published_ns": published.published_ns,
+        "stages": dict(published.stages_s),
+        "service_s": published.service_s,
+        "end_to_end_s": published.end_to_end_s,
     }
 
 
