@@ -117,8 +117,10 @@ export function showRuns(byId, series, totals) {
   byId("runs").querySelector("tbody").replaceChildren(
     ...series.map((one) => {
       const books = one.accounting, number = (value) => cell(books ? value : "…", "number");
-      const state = one.ended_ns ? `ended ${clock(one.ended_ns)} (${one.why})` : "open";
-      return line([cell(one.series), cell(clock(one.began_ns)), number(books?.segmented), number(books && lost(books)), number(books?.missing), cell(state)]);
+      const state = one.ended_ns ? `ended (${one.why})` : "open";
+      const name = cell(one.series);
+      name.title = one.series;
+      return line([name, cell(clock(one.began_ns)), number(books?.segmented), number(books && lost(books)), number(books?.missing), cell(state)]);
     }),
     ...(totals ? [line([cell("all of this service"), cell(""), cell(totals.segmented, "number"), cell(lost(totals), "number"), cell(totals.missing, "number"), cell("")])] : []),
   );
