@@ -17,6 +17,7 @@ from scopeside.pipeline import Pipeline
 from scopeside.ports import EmbedderInfo
 from scopeside.settings import Settings
 from scopeside.stages.communities import LouvainClusterer, ParallelClusterer
+from scopeside.stages.descriptors import Descriptors, Detector
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.labelmap import LabelMapper
 from scopeside.stages.preprocess import Preprocess
@@ -115,6 +116,7 @@ def on_cpu(settings: Settings, clusterer=None, *, dark_YX=None, flat_YX=None) ->
         finder=CommunityFinder(clusterer or ParallelClusterer(), settings),
         tracker=tracker_of(settings),
         mapper=LabelMapper(),
+        descriptors=descriptors_of(settings),
     )
 
 
@@ -140,6 +142,15 @@ def on_device(
 def tracker_of(settings: Settings) -> IdentityTracker:
     return IdentityTracker(
         merge_distance=settings.identity.merge_distance, unit=settings.distance_unit
+    )
+
+
+def descriptors_of(settings: Settings) -> Descriptors:
+    return Descriptors(
+        settings.descriptors,
+        unit=settings.distance_unit,
+        encoder=PROVENANCE.encoder,
+        detector=Detector(),
     )
 
 

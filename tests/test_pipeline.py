@@ -4,14 +4,16 @@ which material every chip shows."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 
 from planted import embeddings
 from scopeside.assembly import assemble, still_frame
 from scopeside.configuration import load_settings
-from scopeside.errors import DropError, DropReason
+from scopeside.errors import ConfigError, DropError, DropReason
 from scopeside.messages import Array, ChipGrid, Float32, Int32, Segmentation
 from scopeside.pipeline import PLANNED_SHAPES
 from scopeside.ports import EmbedderInfo
@@ -152,6 +154,93 @@ def test_reset_forgets_identities_and_names() -> None:
     again = bench.see(halves(2, 3))
     assert ids(again) == [1, 2]
     assert [identity.name for identity in again.identified.identities] == [None, None]
+
+
+def reference_distances(segmentation: Segmentation) -> dict[int, float | None]:
+    return {
+        one.identity.id: one.descriptors["reference_distance"] for one in segmentation.communities
+    }
+
+
+def test_distances_are_to_the_reference_that_was_kept_and_reset_forgets_it() -> None:
+    bench = Bench()
+    with pytest.raises(ConfigError, match="No frame was segmented yet"):
+        bench.pipeline.keep_reference()
+    assert reference_distances(bench.see(halves(0, 1))) == {1: None, 2: None}
+    assert bench.pipeline.keep_reference() == (1, 2)
+    same = reference_distances(bench.see(halves(0, 1)))
+    assert all(far is not None and far < 0.2 for far in same.values())
+    for _ in range(3):
+        other = reference_distances(bench.see(halves(0, 2)))
+    assert other[1] is not None
+    assert other[3] is not None
+    assert other[1] < 0.2
+    assert other[3] > 1.0
+    bench.pipeline.reset()
+    with pytest.raises(ConfigError, match="No frame was segmented yet"):
+        bench.pipeline.keep_reference()
+    assert set(reference_distances(bench.see(halves(0, 1))).values()) == {None}
+
+
+def test_a_reference_outlives_the_process_as_plain_numbers() -> None:
+    before, after = Bench(), Bench()
+    assert before.pipeline.reference_state() is None
+    before.see(halves(0, 1))
+    before.pipeline.keep_reference()
+    state = before.pipeline.reference_state()
+    assert state is not None
+    after.pipeline.restore_reference(msgpack.unpackb(msgpack.packb(state)))
+    expected, found = (one.see(halves(1, 0), seed=9) for one in (before, after))
+    assert found.identified.ids_N[0] == 1
+    assert expected.identified.ids_N[0] == 2
+    assert sorted(reference_distances(found).values()) == pytest.approx(
+        sorted(reference_distances(expected).values())
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"encoder": "another 00ff"}, "of encoder 'another 00ff'"),
+        ({"version": 2}, "version"),
+        ({"means": [[1.0], [2.0, 3.0]]}, "damaged"),
+        ({"chips": None}, "damaged"),
+        ({"ids": []}, "damaged"),
+        ({"variance": ["much", "more"]}, "damaged"),
+    ],
+)
+def test_what_is_no_reference_state_is_refused_and_changes_nothing(
+    changes: dict[str, Any], words: str
+) -> None:
+    bench = Bench()
+    bench.see(halves(0, 1))
+    bench.pipeline.keep_reference()
+    state = bench.pipeline.reference_state()
+    assert state is not None
+    with pytest.raises(ConfigError, match=words):
+        bench.pipeline.restore_reference({**state, **changes})
+    assert bench.pipeline.reference_state() == state
+
+
+@pytest.mark.parametrize("scope", ["series", "session"])
+def test_the_reference_outlives_its_series(scope: str) -> None:
+    bench = Bench(f"identity.scope={scope}")
+    bench.see(halves(0, 1))
+    bench.pipeline.keep_reference()
+    again = reference_distances(bench.see(halves(1, 0), series="b"))
+    assert all(far is not None and far < 0.2 for far in again.values())
+
+
+def test_descriptors_turned_off_leave_no_keys_and_the_same_label_maps() -> None:
+    with_, without = Bench(), Bench("descriptors.enabled=false")
+    for _ in range(3):
+        there, here = (one.see(halves(0, 1)) for one in (with_, without))
+        np.testing.assert_array_equal(there.label_map.labels_YX, here.label_map.labels_YX)
+        np.testing.assert_array_equal(there.label_map.confidence_YX, here.label_map.confidence_YX)
+        np.testing.assert_array_equal(there.identified.ids_N, here.identified.ids_N)
+        assert all(one.descriptors for one in there.communities)
+        assert not any(one.descriptors for one in here.communities)
+        assert here.fronts == ()
 
 
 def test_reset_forgets_the_resolution() -> None:

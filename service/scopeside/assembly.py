@@ -18,10 +18,11 @@ from scopeside.pipeline import Pipeline
 from scopeside.ports import Embedder, Segmenter
 from scopeside.settings import Settings
 from scopeside.stages.communities import LouvainClusterer, ParallelClusterer
+from scopeside.stages.descriptors import Descriptors, Detector
 from scopeside.stages.embed import build_embedder, choose
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.labelmap import LabelMapper
-from scopeside.stages.preprocess import Preprocess
+from scopeside.stages.preprocess import Preprocess, finite_or, gain_of
 from scopeside.stages.resolution import CommunityFinder
 from scopeside.testing.specimen import IrradiatedFilm
 
@@ -97,6 +98,15 @@ def _on_cpu(
             merge_distance=settings.identity.merge_distance, unit=settings.distance_unit
         ),
         mapper=LabelMapper(),
+        descriptors=Descriptors(
+            settings.descriptors,
+            unit=settings.distance_unit,
+            encoder=provenance.encoder,
+            detector=Detector(
+                dark_YX=None if dark_YX is None else finite_or(dark_YX, 0.0),
+                gain_YX=None if flat_YX is None else gain_of(flat_YX),
+            ),
+        ),
     )
 
 

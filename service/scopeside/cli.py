@@ -23,6 +23,7 @@ COMMANDS = {
     "serve": "Segment live frames: frames in over ZeroMQ, label maps and latencies out.",
     "segment": "Segment a file with the service's own pipeline, without sockets.",
     "simulate": "Publish a simulated in-situ irradiation run.",
+    "twin": "Run a digital twin of a microscope: frames out, commands in.",
     "replay": "Publish recorded streams and files on schedule.",
     "record": "Record every message of a stream, with when it came.",
     "recording": "Show, verify, cut and export recordings.",

@@ -3,7 +3,9 @@
     ScopesideError
     ├── FatalError                 ends the process with `exit_code` and one clear sentence
     │   ├── ConfigError            a setting is unknown, malformed or contradicts another
+    │   │   └── CalibrationError   a frame does not say where or how large its pixels are
     │   ├── EndpointError          a socket cannot be bound or connected
+    │   │   └── ServiceAbsentError nobody answers at the service's endpoint
     │   ├── InputFileError         a file cannot be read as frames
     │   ├── OutputError            a file cannot be written
     │   ├── WeightsError           encoder weights are absent, unsafe or do not fit
@@ -11,6 +13,11 @@
     │   │   └── DeviceMemoryError  a GPU's memory does not hold a tile; a smaller one may fit
     │   ├── MissingExtraError      a command needs packages that are not installed
     │   ├── ServiceError           the service (or a peer process) did not do what it must
+    │   │   ├── ServiceBusyError   it cannot do so in its present state: ask again later
+    │   │   ├── ServicePausedError it takes no frames until somebody resumes it
+    │   │   ├── ServiceVersionError  it speaks another version, or does not know a command yet
+    │   │   ├── NoResultError      it is ready, but no frame was segmented in time
+    │   │   └── RefusedError       it understood a request and refused it, with a code
     │   └── DeviceLostError        the GPU takes no more work from this process: start it anew
     ├── EngineRefusedError         a library does not load a kept engine, which is built anew
     ├── DropError                  one message is dropped and counted under `reason`
@@ -58,8 +65,16 @@ class ConfigError(FatalError):
     exit_code = 2
 
 
+class CalibrationError(ConfigError):
+    """Pixels cannot be turned into metres: the frame's sender said too little."""
+
+
 class EndpointError(FatalError):
     exit_code = 3
+
+
+class ServiceAbsentError(EndpointError):
+    """A client may try again: a service that comes later is found."""
 
 
 class InputFileError(FatalError):
@@ -88,6 +103,30 @@ class MissingExtraError(FatalError):
 
 class ServiceError(FatalError):
     exit_code = 9
+
+
+class ServiceBusyError(ServiceError):
+    """The same request may succeed once the service's state is another."""
+
+
+class ServicePausedError(ServiceError):
+    """Nothing comes until the command `resume`."""
+
+
+class ServiceVersionError(ServiceError):
+    """Client and service are of different versions; the older of them has to be replaced."""
+
+
+class NoResultError(ServiceError):
+    """The service waits for frames: the microscope is silent, or sends elsewhere."""
+
+
+class RefusedError(ServiceError):
+    """One control request was refused under `code`, of the wire contract's list."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class DeviceLostError(FatalError):

@@ -214,7 +214,11 @@ class LabelMap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Community:
-    """One community of one frame, as published; `confidence` is 0 to 1."""
+    """One community of one frame, as published; `confidence` is 0 to 1.
+
+    `descriptors` are measures of its order by name, None where one does not apply; see
+    docs/descriptors.md.
+    """
 
     identity: Identity
     area_px: int
@@ -224,6 +228,27 @@ class Community:
     stage_m: tuple[float, float] | None
     mean_intensity: float
     confidence: float
+    descriptors: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """The line along which two communities meet: `y * normal[0] + x * normal[1] = position_px`.
+
+    `between` ascends, and `normal` (a unit vector `(y, x)`) points from the first to the second.
+    Pixel centres lie at whole numbers. Speeds are along the normal and None until the front was
+    seen twice, those a second also where time does not go on; metres need a calibrated frame.
+    """
+
+    between: tuple[int, int]
+    position_px: float
+    position_m: float | None
+    speed_px_per_s: float | None
+    speed_m_per_s: float | None
+    speed_px_per_frame: float | None
+    roughness_px: float
+    length_px: float
+    normal: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +291,11 @@ class Provenance:
     clusterer: str
     device: str
 
+    @property
+    def encoder(self) -> str:
+        """What embeddings mean depends on: of another encoder they cannot be compared."""
+        return f"{self.weights_name} {self.weights_sha256}".strip()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segmentation:
@@ -281,3 +311,4 @@ class Segmentation:
     provenance: Provenance
     stages_s: Mapping[str, float]
     replanned: bool = False
+    fronts: tuple[Front, ...] = ()

@@ -1,6 +1,7 @@
 """A frame's way through the service, every stage in order.
 
     Frame -> Image -> Chips -> Embeddings -> Graph -> Partition -> Identified -> Mixture -> LabelMap
+        -> Communities -> their descriptors, and fronts
 
 The service and `scopeside segment` run this very code. One thread owns a pipeline: identities,
 held contrast and chosen resolution carry over from frame to frame, so the order of the frames
@@ -20,6 +21,7 @@ from scopeside.messages import ChipGrid, Frame, GraphSummary, Provenance, Segmen
 from scopeside.ports import Embedder
 from scopeside.settings import Settings
 from scopeside.stages.communities import merge_small, undivided
+from scopeside.stages.descriptors import Descriptors
 from scopeside.stages.graph import build_graph
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.labelmap import LabelMapper
@@ -49,6 +51,7 @@ class Pipeline:
         finder: CommunityFinder,
         tracker: IdentityTracker,
         mapper: LabelMapper,
+        descriptors: Descriptors,
     ) -> None:
         self.embedder = embedder
         self.tracker = tracker
@@ -57,6 +60,7 @@ class Pipeline:
         self._settings = settings
         self._preprocess = preprocess
         self._mapper = mapper
+        self._descriptors = descriptors
         self._grids: OrderedDict[tuple[int, int], ChipGrid] = OrderedDict()
         self._series: str | None = None
         self.replans = 0
@@ -99,6 +103,10 @@ class Pipeline:
             label_map = self._mapper.paint(identified, mixture, grid)
         with clock("regions"):
             communities = self._mapper.communities(label_map, identified, frame)
+        with clock("descriptors"):
+            communities, fronts = self._descriptors.describe(
+                frame, image, grid, identified, label_map, communities, looks
+            )
 
         return Segmentation(
             frame=frame,
@@ -107,6 +115,7 @@ class Pipeline:
             identified=identified,
             label_map=label_map,
             communities=communities,
+            fronts=fronts,
             graph=GraphSummary(
                 edges=graph.edges,
                 resolution=partition.resolution,
@@ -143,12 +152,26 @@ class Pipeline:
         self._settings = settings
         self.provenance = replace(self.provenance, config=config_hash)
         self.finder.apply(settings)
+        self._descriptors.apply(settings.descriptors)
 
     def reset(self) -> None:
-        """Forget identities, names, held contrast and the chosen resolution."""
+        """Forget identities, names, the reference, held contrast and the chosen resolution."""
         self.tracker.reset()
+        self._descriptors.reset()
         self.finder.reset()
         self._preprocess.reset()
+
+    def keep_reference(self) -> tuple[int, ...]:
+        """See `scopeside.ports.Segmenter`."""
+        return self._descriptors.reference.keep()
+
+    def reference_state(self) -> Mapping[str, Any] | None:
+        """See `scopeside.ports.Segmenter`."""
+        return self._descriptors.reference.state()
+
+    def restore_reference(self, state: Mapping[str, Any]) -> None:
+        """See `scopeside.ports.Segmenter`."""
+        self._descriptors.reference.restore(state)
 
     def _enter_series(self, series: str) -> None:
         if series == self._series:

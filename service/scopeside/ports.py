@@ -114,6 +114,8 @@ class Identities(Protocol):
 
     def knows(self, id_: int) -> bool: ...
 
+    def named(self, name: str) -> tuple[int, ...]: ...
+
     def set_name(self, id_: int, name: str | None) -> bool: ...
 
 
@@ -167,7 +169,27 @@ class Segmenter(Protocol):
 
     def apply(self, settings: Settings, *, config_hash: str) -> None: ...
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Forget identities, names, the reference state and what was held for a series."""
+        ...
+
+    def keep_reference(self) -> tuple[int, ...]:
+        """Keep the last frame's communities as the reference state, and return their ids.
+
+        Between two frames, none begun. Raises ConfigError where no frame was segmented yet.
+        """
+        ...
+
+    def reference_state(self) -> Mapping[str, Any] | None:
+        """Return the reference state as numbers, strings and lists; None where there is none."""
+        ...
+
+    def restore_reference(self, state: Mapping[str, Any]) -> None:
+        """Take back what `reference_state` returned, in this process or an earlier one.
+
+        Raises ConfigError for what is no such state, or that of another encoder.
+        """
+        ...
 
 
 class MessageTap(Protocol):

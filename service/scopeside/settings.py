@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from scopeside.descriptor_settings import DescriptorSettings
 from scopeside.http_settings import HttpSettings
 from scopeside.section import LIVE, Endpoint, Percent, Section, Sha256
 
@@ -273,6 +274,7 @@ class Settings(Section):
     graph: GraphSettings = GraphSettings()
     communities: CommunitySettings = CommunitySettings()
     identity: IdentitySettings = IdentitySettings()
+    descriptors: DescriptorSettings = DescriptorSettings()
     publish: PublishSettings = PublishSettings()
     control: ControlSettings = ControlSettings()
     http: HttpSettings = HttpSettings()

@@ -31,6 +31,31 @@ def test_keys_that_later_versions_add_are_kept():
     assert decoded.raw["novel"] == [1]
 
 
+def test_descriptors_are_what_the_contract_does_not_name_and_is_a_number_or_nil():
+    entry = community(3, crystallinity=0.5, spacing_px=None, chips_seen=8, sure=True, note="x")
+    (decoded,) = Result.from_bytes(packed(result(communities=[entry]))).communities
+    assert decoded.descriptors == {"crystallinity": 0.5, "spacing_px": None, "chips_seen": 8.0}
+
+
+def test_fronts_become_records_and_an_older_service_has_none():
+    front = {
+        "between": [1, 2],
+        "position_px": 33.5,
+        "position_m": 1e-9,
+        "speed_px_per_s": None,
+        "speed_m_per_s": None,
+        "speed_px_per_frame": 2,
+        "roughness_px": 1.5,
+        "length_px": 96.0,
+        "normal": [0.0, 1.0],
+    }
+    (decoded,) = Result.from_bytes(packed(result(fronts=[front]))).fronts
+    assert (decoded.between, decoded.normal) == ((1, 2), (0.0, 1.0))
+    assert (decoded.position_m, decoded.speed_px_per_s) == (1e-9, None)
+    assert decoded.speed_px_per_frame == 2.0
+    assert Result.from_bytes(packed(result())).fronts == ()
+
+
 @pytest.mark.parametrize(
     "message",
     [
@@ -45,6 +70,7 @@ def test_keys_that_later_versions_add_are_kept():
         packed(result(communities=7)),
         packed(result(accounting={"received": 1})),
         packed(result(timing={})),
+        packed(result(fronts=[{"between": [1]}])),
         packed(result() | {"frame": "seven"}),
         packed({key: value for key, value in result().items() if key != "series"}),
     ],

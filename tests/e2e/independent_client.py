@@ -188,6 +188,7 @@ class Client:
             "series": {"event": str, "series": str},
             "drop": {"reason": str, "message": str, "count": int},
             "community": {"event": str, "series": str, "frame": int, "id": int},
+            "observation": {"series": str, "frame": int, "communities": list, "fronts": list},
             "error": {"code": str, "message": str},
         }
         need(event.get("v") == 1, f"an event has version {event.get('v')}")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import zmq
 
+from contract_messages import packed, result
 from live import free_port, two_phases
 from receiving import SOON_MS, receiver
 
@@ -49,10 +50,11 @@ def test_everything_a_client_imports_is_there():
     done = base(
         """
 import importlib, pkgutil
-import scopeside.client, scopeside.wire
+import scopeside.client, scopeside.targets, scopeside.wire
 names = ["scopeside.settings", "scopeside.configuration", "scopeside.errors", "scopeside.cli"]
 names += ["scopeside.testing.specimen", "scopeside.testing.faults", "scopeside_kernels.reference"]
-for package in (scopeside.client, scopeside.wire):
+names += ["scopeside.twin.client", "scopeside.twin.server", "scopeside.commands.twin"]
+for package in (scopeside.client, scopeside.targets, scopeside.wire):
     names += [f"{package.__name__}.{one.name}" for one in pkgutil.iter_modules(package.__path__)]
 for name in names:
     importlib.import_module(name)
@@ -61,6 +63,43 @@ print(len(names))
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 15
+
+
+def test_a_loop_runs_without_the_engine(tmp_path):
+    """The client for loops, waiting and awaited, against a control endpoint of its own thread."""
+    done = base(
+        f"""
+import asyncio, threading
+import msgpack, numpy as np, zmq
+from scopeside.client import AsyncClient, Client, LabelMap, Result
+at = {{name: f"ipc://{tmp_path}/{{name}}" for name in ("results", "events", "control")}}
+context = zmq.Context()
+router, results = context.socket(zmq.ROUTER), context.socket(zmq.XPUB)
+router.bind(at["control"])
+results.bind(at["results"])
+def answer():
+    for _ in range(2):
+        *envelope, message = router.recv_multipart()
+        asked = msgpack.unpackb(message)
+        reply = {{"v": 1, "id": asked["id"], "ok": True, "state": "ready"}}
+        router.send_multipart([*envelope, msgpack.packb(reply)])
+server = threading.Thread(target=answer)
+server.start()
+with Client(**at) as client:
+    assert results.recv() == b"\\x01"
+    results.send(bytes.fromhex({packed(result()).hex()!r}))
+    labels = client.next_result(10.0).label_map
+    print(client.status()["state"], int(labels.mask(1).sum()), labels.points(1)[0].y_px)
+async def loop():
+    async with AsyncClient(**at) as client:
+        return (await client.status())["state"]
+print(asyncio.run(loop()))
+server.join()
+context.destroy(linger=0)
+"""
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["ready 48 2.0", "ready"]
 
 
 def test_a_result_is_published_read_and_controlled_without_the_engine(tmp_path):

@@ -49,7 +49,7 @@ def test_a_client_written_from_the_contract_alone_finds_it_kept(tmp_path, kind):
     seen = json.loads(client.stdout)
     assert seen["ours"] == []
     assert seen["frames"] == 24
-    assert set(seen["events"]) == {"community", "drop", "heartbeat", "series"}
+    assert set(seen["events"]) == {"community", "drop", "heartbeat", "observation", "series"}
 
 
 def test_the_guard_against_our_code_works(tmp_path):

@@ -13,6 +13,7 @@ from scopeside.runtime.preview import Previews
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.books import Books
 from scopeside.stages.intake import Intake
+from scopeside.steering.steering import Steering
 
 
 class Compute:
@@ -29,6 +30,10 @@ class Compute:
 
     def name(self, community, name):
         self.told.append((community, name))
+
+    def reference(self):
+        self.told.append("reference")
+        return (1, 4)
 
     def reset(self):
         self.told.append("reset")
@@ -59,6 +64,7 @@ class Parts:
             lambda: self.announced.append(self.lifecycle.state),
             Measures((self.frames,), FaultLog(lambda event: None)),
             Previews(corrected=False),
+            Steering(lambda event: None),
         )
 
     def warm(self):
@@ -92,7 +98,7 @@ def test_status_tells_the_open_series_and_what_computes(parts):
     assert status["device"] == "cpu"
 
 
-@pytest.mark.parametrize("command", ["reset", "resume"])
+@pytest.mark.parametrize("command", ["reset", "resume", "reference"])
 def test_nothing_that_needs_a_warm_service_is_done_before(parts, command):
     parts.lifecycle.enter(State.WARMING)
     with pytest.raises(ServiceError, match="is warming: ask again once it is ready"):
@@ -148,8 +154,9 @@ def test_a_draining_service_cannot_be_paused_or_resumed(parts):
 def test_names_and_resets_are_handed_to_the_compute_thread(parts):
     parts.warm()
     parts.commands.name(3, "oxide")
+    assert parts.commands.reference() == {"communities": [1, 4]}
     parts.commands.reset()
-    assert parts.compute.told == [(3, "oxide"), "reset"]
+    assert parts.compute.told == [(3, "oxide"), "reference", "reset"]
 
 
 def test_drain_asks_for_the_stop(parts):

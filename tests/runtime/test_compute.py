@@ -11,7 +11,13 @@ import pytest
 
 from scopeside.assembly import still_frame
 from scopeside.channels import Channel
-from scopeside.errors import DeviceLostError, DropError, DropReason
+from scopeside.errors import (
+    ConfigError,
+    DeviceLostError,
+    DropError,
+    DropReason,
+    ServiceError,
+)
 from scopeside.runtime import compute
 from scopeside.runtime.compute import Compute
 from scopeside.settings import Settings
@@ -62,6 +68,12 @@ class Pipeline:
 
     def reset(self):
         self.log.append("reset")
+
+    def keep_reference(self):
+        if not self.log:
+            raise ConfigError("No frame was segmented yet.")
+        self.log.append("reference")
+        return (1, 2)
 
 
 class Bench:
@@ -180,6 +192,43 @@ def test_changes_are_made_while_no_frame_comes():
     bench.frames.close()
     bench.end()
     assert pipeline.log == ["reset"]
+
+
+def test_the_reference_is_kept_between_two_frames_and_its_ids_are_told():
+    pipeline = Pipeline()
+    bench = Bench(pipeline)
+    bench.feed(0, 1)
+    pipeline.gate.clear()
+    bench.thread.start()
+    assert pipeline.entered.wait(SOON_S)
+    kept = []
+    asker = threading.Thread(target=lambda: kept.append(bench.compute.reference()))
+    asker.start()
+    while not bench.compute._changes:
+        time.sleep(0.001)
+    pipeline.gate.set()
+    asker.join(SOON_S)
+    bench.frames.close()
+    bench.end()
+    assert kept == [(1, 2)]
+    assert pipeline.log == [0, "reference", 1]
+
+
+def test_a_reference_before_any_frame_is_refused_and_the_thread_lives():
+    bench = Bench(Pipeline())
+    bench.thread.start()
+    with pytest.raises(ConfigError, match="No frame"):
+        bench.compute.reference()
+    bench.feed(0)
+    bench.frames.close()
+    bench.end()
+    assert bench.segmented == [0]
+
+
+def test_a_reference_that_no_thread_comes_to_is_a_sentence_and_not_a_hang(monkeypatch):
+    monkeypatch.setattr(compute, "ANSWER_S", 0.01)
+    with pytest.raises(ServiceError, match="ask again"):
+        Bench(Pipeline()).compute.reference()
 
 
 def spending(clock, seconds_s):

@@ -285,7 +285,8 @@ def test_the_clock_command_brackets_the_service_time(endpoints):
         (msgpack.packb({"v": 1, "id": 1, "cmd": "explode"}), "unknown_command"),
         (msgpack.packb({"v": 1, "id": 1, "cmd": "clock"}), "bad_request"),
         (msgpack.packb({"v": 1, "id": 1, "cmd": "set", "values": {"nope": 1}}), "bad_value"),
-        (msgpack.packb({"v": 1, "id": 1, "cmd": "reference"}), "not_available"),
+        (msgpack.packb({"v": 1, "id": 1, "cmd": "reference"}), "bad_value"),
+        (msgpack.packb({"v": 1, "id": 1, "cmd": "targets", "community": 1}), "bad_state"),
     ],
 )
 def test_a_bad_request_is_answered_and_the_next_one_too(endpoints, request_, code):

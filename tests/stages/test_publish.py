@@ -37,6 +37,9 @@ class Recorder:
         self.messages: list[bytes] = []
 
     def emit(self, event: dict[str, Any]) -> None:
+        if event["kind"] == "observation":
+            self.log.append(("observation", event["series"], event["frame"]))
+            return
         self.log.append((event["event"], event["series"], event["frame"], event["id"]))
 
     def send_result(self, message: memoryview) -> None:
@@ -85,6 +88,7 @@ def test_a_frame_is_settled_only_when_its_result_and_events_have_left(
         ("appeared", "s", 3, 1),
         ("appeared", "s", 3, 2),
         ("vanished", "s", 3, 9),
+        ("observation", "s", 3),
         "settled s",
     ]
 
@@ -111,7 +115,7 @@ def test_series_cannot_be_told_as_ended_before_its_last_result_was_sent(
 
     ending = Ending()
     published(ending, segmentation)
-    assert ending.final == [False] * 4
+    assert ending.final == [False] * 5
     assert ending.books.final("s") is not None
 
 

@@ -14,8 +14,10 @@ from scopeside.wire.control import (
     MAX_REQUEST_BYTES,
     Clock,
     NameCommunity,
+    RulesRequest,
     SetValues,
     Targets,
+    VisitedPoints,
     parse_request,
     reply_error,
     reply_ok,
@@ -57,6 +59,17 @@ def test_commands_with_arguments_are_understood() -> None:
     )
     assert isinstance(targets, Targets)
     assert (targets.community, targets.count, targets.strategy) == ("amorphous", 5, "boundary")
+    assert (targets.avoid_visited, targets.mark_visited, targets.min_distance_px) == (
+        False,
+        False,
+        None,
+    )
+    visited = parse_request(request(cmd="visited", action="mark", points_px=[[1, 2.5]]))
+    assert isinstance(visited, VisitedPoints)
+    assert visited.points_px == [[1.0, 2.5]]
+    rules = parse_request(request(cmd="rules"))
+    assert isinstance(rules, RulesRequest)
+    assert rules.action == "list"
 
 
 @pytest.mark.parametrize(
@@ -77,6 +90,14 @@ def test_commands_with_arguments_are_understood() -> None:
         ({"cmd": "name", "community": 3, "name": ""}, "bad_request"),
         ({"cmd": "targets", "community": True}, "bad_request"),
         ({"cmd": "targets", "community": 1, "strategy": "anywhere"}, "bad_request"),
+        ({"cmd": "targets", "community": 1, "min_distance_px": -1.0}, "bad_request"),
+        ({"cmd": "targets", "community": 1, "count": 1001}, "bad_request"),
+        ({"cmd": "visited", "action": "mark"}, "bad_request"),
+        ({"cmd": "visited", "action": "list", "points_px": [[1, 2]]}, "bad_request"),
+        ({"cmd": "visited", "action": "mark", "points_px": [[1, 2, 3]]}, "bad_request"),
+        ({"cmd": "rules", "action": "set"}, "bad_request"),
+        ({"cmd": "rules", "action": "remove"}, "bad_request"),
+        ({"cmd": "rules", "action": "list", "name": "x"}, "bad_request"),
     ],
 )
 def test_request_that_makes_no_sense_is_refused_by_code(fields: Any, code: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgpack
 import pytest
 
+from example_segmentation import FRONT, segmentation
 from scopeside.errors import DropError, DropReason
 from scopeside.messages import Accounting
 from scopeside.wire import events
@@ -33,6 +36,20 @@ def test_every_kind_comes_back_as_it_was() -> None:
         assert events.decode_event(events.encode_event(event)) == event
         assert event["v"] == 1
         assert event["t_ns"] > 0
+
+
+def test_an_observation_has_the_figures_of_its_frame_and_no_maps() -> None:
+    made = segmentation(dose_e_per_m2=2e24)
+    described = replace(made.communities[0], descriptors={"contrast": 0.25, "spacing_px": None})
+    made = replace(made, communities=(described,), fronts=(FRONT,))
+    event = events.decode_event(events.encode_event(events.observation(made)))
+    assert (event["kind"], event["series"], event["frame"]) == ("observation", "s", 9)
+    assert (event["exposed_ns"], event["dose_e_per_m2"]) == (1_000, 2e24)
+    assert event["communities"] == [
+        {"id": 2, "name": "amorphous", "fraction": 0.5, "contrast": 0.25, "spacing_px": None}
+    ]
+    assert [front["between"] for front in event["fronts"]] == [[2, 5]]
+    assert len(events.encode_event(event)) < 500
 
 
 def test_ended_series_carries_its_final_books() -> None:

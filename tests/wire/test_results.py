@@ -9,84 +9,12 @@ import msgpack
 import numpy as np
 import pytest
 
+from example_segmentation import CONFIDENCE_YX, FRONT, LABELS_YX, segmentation
 from scopeside.errors import DropError, DropReason
-from scopeside.messages import (
-    Accounting,
-    Channel,
-    ChipGrid,
-    Community,
-    Frame,
-    GraphSummary,
-    Identified,
-    Identity,
-    Image,
-    LabelMap,
-    Provenance,
-    Segmentation,
-)
+from scopeside.messages import Accounting, Segmentation
 from scopeside.wire.results import decode_result, encode_segmentation, end_to_end
 
-SHAPE = (96, 160)
-LABELS_YX = (np.arange(SHAPE[0] * SHAPE[1]) % 3).astype(np.uint16).reshape(SHAPE)
-CONFIDENCE_YX = (np.arange(SHAPE[0] * SHAPE[1]) % 256).astype(np.uint8).reshape(SHAPE)
-GRID = ChipGrid(shape=SHAPE, chip_px=64, stride_px=32)
-IDENTITY = Identity(id=2, color=(10, 20, 30), name="amorphous", age=4, chips=5)
-PROVENANCE = Provenance(
-    version="0.1.0",
-    config="abcd",
-    weights_name="builtin",
-    weights_sha256="00ff",
-    embedder="torch",
-    clusterer="louvain",
-    device="cpu",
-)
 BOOKS = Accounting(received=3, segmented=2, missing=0, duplicate=0, dropped={"overload": 1})
-
-
-def segmentation(**frame: Any) -> Segmentation:
-    return Segmentation(
-        frame=Frame(
-            **{
-                "series": "s",
-                "number": 9,
-                "t_ns": 1_000,
-                "channels": (Channel(name="haadf", values=np.zeros(SHAPE, "<u2")),),
-                "received_ns": 2_000,
-                "received_s": 0.5,
-                "stage": {"x_m": 1e-6},
-                "user": {"note": [1, b"\x00", "text"]},
-                **frame,
-            }
-        ),
-        image=Image(
-            values_YX=np.zeros(SHAPE, np.float32),
-            low=1.0,
-            high=9.0,
-            flat=False,
-            nonfinite_px=3,
-            saturated_fraction=0.25,
-        ),
-        grid=GRID,
-        identified=Identified(
-            ids_N=np.arange(GRID.chips).astype(np.uint16), identities=(IDENTITY,)
-        ),
-        label_map=LabelMap(labels_YX=LABELS_YX, confidence_YX=CONFIDENCE_YX),
-        communities=(
-            Community(
-                identity=IDENTITY,
-                area_px=100,
-                fraction=0.5,
-                centroid_px=(1.5, 2.5),
-                bbox_px=(0, 1, 20, 30),
-                stage_m=None,
-                mean_intensity=float(np.float32(7.25)),
-                confidence=0.75,
-            ),
-        ),
-        graph=GraphSummary(edges=12, resolution=0.5, modularity=0.6, communities=1, stability=0.9),
-        stages_s={"preprocess": 0.001, "embed": 0.1},
-        provenance=PROVENANCE,
-    )
 
 
 def published(made: Segmentation, codec: Any = "none") -> bytes:
@@ -193,6 +121,31 @@ def test_numpy_numbers_in_a_community_are_sent_as_plain_ones() -> None:
     assert result["communities"][0]["stage_m"] == [1e-6, 2e-6]
 
 
+def test_descriptors_are_keys_of_their_community_and_fronts_a_list() -> None:
+    made = segmentation()
+    described = replace(
+        made.communities[0], descriptors={"crystallinity": np.float64(0.5), "spacing_m": None}
+    )
+    result = decode_result(published(replace(made, communities=(described,), fronts=(FRONT,))))
+    assert (
+        result["communities"][0] | {"crystallinity": 0.5, "spacing_m": None}
+        == (result["communities"][0])
+    )
+    assert result["fronts"] == [
+        {
+            "between": [2, 5],
+            "position_px": 33.5,
+            "position_m": None,
+            "speed_px_per_s": None,
+            "speed_m_per_s": None,
+            "speed_px_per_frame": -0.5,
+            "roughness_px": 1.25,
+            "length_px": 96.0,
+            "normal": [0.0, 1.0],
+        }
+    ]
+
+
 def test_end_to_end_is_known_only_where_the_clocks_are() -> None:
     def times(**frame: Any) -> tuple[float | None, float | None]:
         return end_to_end(segmentation(**frame).frame, 2_000_000_000)
@@ -229,3 +182,12 @@ def test_bytes_that_are_no_msgpack_are_refused() -> None:
     for message in (b"", b"\xc1", b"\x93\x01", b"GET / HTTP/1.1"):
         with pytest.raises(DropError):
             decode_result(message)
+
+
+def test_calibration_is_echoed_and_nil_where_the_frame_gave_none() -> None:
+    affine = ((1e-9, 0.0, 1e-6), (0.0, 2e-9, 3e-6))
+    told = decode_result(published(segmentation(pixel_size_m=(2e-9, 1e-9), pixel_to_stage=affine)))
+    assert told["pixel_size_m"] == [2e-9, 1e-9]
+    assert told["pixel_to_stage"] == [list(row) for row in affine]
+    untold = decode_result(published(segmentation()))
+    assert untold["pixel_size_m"] is untold["pixel_to_stage"] is None

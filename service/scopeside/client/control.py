@@ -1,7 +1,8 @@
 """Asks the running service: a request and its reply, with a time limit.
 
 A REQ socket that never hears back can send no more, so after a missed reply it is thrown away
-and a fresh one connected: the "lazy pirate" pattern of the ZeroMQ guide, chapter 4.
+and a fresh one connected: the "lazy pirate" pattern of the ZeroMQ guide, chapter 4. A request
+that does no harm when it is done twice is then sent again, until its time is over.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-import msgpack
 import zmq
 
-from scopeside.client.connection import ClientKeys, connected
-from scopeside.errors import EndpointError, ServiceError
+from scopeside.client import calls
+from scopeside.client.calls import Answer, Call
+from scopeside.client.connection import ClientKeys, connected, waits_ms
+from scopeside.client.exchange import estimate
+from scopeside.errors import EndpointError, ServiceAbsentError
 
-VERSION = 1
+ATTEMPTS = 3
+"""How often a request is sent while its time lasts; a service that restarts loses one reply."""
 
 
 class ControlClient:
@@ -41,28 +45,31 @@ class ControlClient:
             raise
 
     def call(self, cmd: str, *, timeout_s: float | None = None, **arguments: Any) -> dict[str, Any]:
-        """Return the reply to one command of the wire contract.
+        """Return the reply to one command of the wire contract, sent once.
 
-        Raises EndpointError when no reply comes in time and ServiceError, with the service's own
-        sentence, when it refuses.
+        Raises ServiceAbsentError when no reply comes in time and a ServiceError, with the
+        service's own sentence, when it refuses.
+        """
+        return self.ask(calls.whole(cmd, arguments), timeout_s=timeout_s, attempts=1)
+
+    def ask(
+        self, call: Call[Answer], *, timeout_s: float | None = None, attempts: int | None = None
+    ) -> Answer:
+        """Return the answer to a call, which is sent ATTEMPTS times if need be and if it may be.
+
+        Raises as `call` does.
         """
         limit_s = self._timeout_s if timeout_s is None else timeout_s
         self._asked += 1
-        request = {**arguments, "v": VERSION, "id": self._asked, "cmd": cmd}
-        self._socket.send(msgpack.packb(request, use_bin_type=True))
-        if not self._socket.poll(max(0, int(1000 * limit_s))):
+        message = call.message(self._asked)
+        tries = (attempts or ATTEMPTS) if call.repeatable else 1
+        for _ in range(tries):
+            self._socket.send(message)
+            if self._comes(limit_s / tries):
+                return call.answer(self._socket.recv(), self.endpoint)
             self._socket.close()
             self._socket = self._connected()
-            raise EndpointError(
-                f'No reply to "{cmd}" from {self.endpoint} within {limit_s:g} s: is the service '
-                "running, and is this its control.endpoint?"
-            )
-        reply = self._unpacked(self._socket.recv(), cmd)
-        if reply.get("ok") is not True:
-            error = reply.get("error")
-            detail = error.get("message") if isinstance(error, dict) else error
-            raise ServiceError(f'The service refused "{cmd}": {detail}')
-        return reply
+        raise no_reply(call.cmd, self.endpoint, limit_s)
 
     def wait_until(self, state: str, timeout_s: float) -> dict[str, Any]:
         """Return the first status whose state is `state`; EndpointError when it never comes."""
@@ -81,20 +88,16 @@ class ControlClient:
             f'The service at {self.endpoint} was not "{state}" within {timeout_s:g} s ({last}).'
         )
 
-    def clock_offset(self, rounds: int = 8) -> tuple[int, int]:
+    def clock_offset(self, rounds: int = 16) -> tuple[int, int]:
         """Return `(offset_ns, uncertainty_ns)`: the service's clock minus this machine's.
 
-        As NTP does (RFC 5905, section 8): of several exchanges the one with the shortest round
-        trip counts, and half of that trip bounds the error.
+        The median of the best of `rounds` exchanges; see `client.exchange`.
         """
-        best: tuple[int, int] | None = None
-        for _ in range(max(1, rounds)):
-            reply = self.call("clock", t0_ns=time.time_ns())
-            t0, t1, t2, t3 = reply["t0_ns"], reply["t1_ns"], reply["t2_ns"], time.time_ns()
-            trip_ns, offset_ns = (t3 - t0) - (t2 - t1), ((t1 - t0) + (t2 - t3)) // 2
-            if best is None or trip_ns < 2 * best[1]:
-                best = offset_ns, max(0, trip_ns + 1) // 2
-        return best or (0, 0)
+        exchanges = [
+            self.ask(calls.clock(time.time_ns(), time.time_ns)) for _ in range(max(1, rounds))
+        ]
+        offset = estimate(exchanges)
+        return offset.offset_ns, offset.uncertainty_ns
 
     def close(self) -> None:
         """Close the socket; doing so twice is harmless."""
@@ -115,14 +118,13 @@ class ControlClient:
     def _connected(self) -> zmq.Socket[bytes]:
         return connected(self._context, zmq.REQ, self.endpoint, keys=self._keys)
 
-    def _unpacked(self, message: bytes, cmd: str) -> dict[str, Any]:
-        try:
-            reply = msgpack.unpackb(message, strict_map_key=False)
-        except (ValueError, msgpack.UnpackException) as error:
-            raise ServiceError(
-                f'The reply to "{cmd}" from {self.endpoint} is not msgpack: this is no control '
-                "endpoint of the service."
-            ) from error
-        if not isinstance(reply, dict):
-            raise ServiceError(f'The reply to "{cmd}" from {self.endpoint} is no map.')
-        return reply
+    def _comes(self, timeout_s: float) -> bool:
+        return any(self._socket.poll(wait_ms) for wait_ms in waits_ms(timeout_s))
+
+
+def no_reply(cmd: str, endpoint: str, limit_s: float) -> ServiceAbsentError:
+    """Return what is said of a service that does not answer."""
+    return ServiceAbsentError(
+        f'No reply to "{cmd}" from {endpoint} within {limit_s:g} s: is the service '
+        "running, and is this its control.endpoint?"
+    )

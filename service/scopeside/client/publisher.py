@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from zmq.auth import load_certificate
 
 from scopeside.binding import unusable
 from scopeside.client.connection import ClientKeys
+from scopeside.client.exchange import ClockOffset
 from scopeside.errors import ConfigError, DropError, EndpointError, ServiceError
 from scopeside.messages import Array, Channel
 from scopeside.wire.arrays import Buffer, Codec, short
@@ -39,7 +40,8 @@ class FramePublisher:
     `socket="push"` loses nothing: `frame` waits, up to `send_timeout_s` where that is given.
     Closing waits up to `linger_s` for messages still under way. CURVE is turned on by `keys`
     for a publisher that connects, by `server_key` (its own `.key_secret` file) for one that
-    binds. Not to be shared between threads.
+    binds. `offset` says how the service's clock differs from ours, for frames that do not
+    say so themselves (`ClockedPublisher` brings one). Not to be shared between threads.
 
     Raises EndpointError where the endpoint cannot be bound or connected.
     """
@@ -55,12 +57,14 @@ class FramePublisher:
         send_timeout_s: float | None = None,
         keys: ClientKeys | None = None,
         server_key: Path | None = None,
+        offset: Callable[[], ClockOffset | None] | None = None,
         context: zmq.Context[zmq.Socket[bytes]] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.series: str | None = None
         self.frames_sent = 0
         self._number = 0
+        self._offset = offset
         self._send_timeout_s = send_timeout_s
         self._linger_s = linger_s
         self._subscriptions: dict[bytes, int] = {}
@@ -175,6 +179,8 @@ class FramePublisher:
             raise ConfigError("A frame needs a series: call start(series) before frame(image).")
         chosen = self._number if number is None else number
         named = image if isinstance(image, Mapping) else {"image": image}
+        if clock_offset_ns is None and self._offset is not None and (known := self._offset()):
+            clock_offset_ns, clock_uncertainty_ns = known.offset_ns, known.uncertainty_ns
         with sendable("frame"):
             parts = encode_frame(
                 series=self.series,

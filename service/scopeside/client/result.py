@@ -6,9 +6,10 @@ Shapes: Y, X frame pixels; R, C rows and columns of the chip grid. Origin top le
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from scopeside.client.label_map import LabelMap, PixelToStage
 from scopeside.errors import DropError, DropReason
 from scopeside.messages import Array
 from scopeside.wire.results import decode_result
@@ -27,7 +28,10 @@ class ResultGrid:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultCommunity:
-    """One community of one frame; `fraction` is of labelled pixels, `age` counts frames."""
+    """One community of one frame; `fraction` is of labelled pixels, `age` counts frames.
+
+    `descriptors` are the measures of its order by name, None where one does not apply.
+    """
 
     id: int
     name: str | None
@@ -41,11 +45,30 @@ class ResultCommunity:
     mean_intensity: float
     confidence: float
     age: int
+    descriptors: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
         """Its name where it has one, else its number."""
         return self.name or f"community {self.id}"
+
+
+_OWN_KEYS = {one.name for one in fields(ResultCommunity)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFront:
+    """The line along which two communities meet; see `scopeside.messages.Front`."""
+
+    between: tuple[int, int]
+    position_px: float
+    position_m: float | None
+    speed_px_per_s: float | None
+    speed_m_per_s: float | None
+    speed_px_per_frame: float | None
+    roughness_px: float
+    length_px: float
+    normal: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +133,32 @@ class Result:
     timing: ResultTiming
     accounting: ResultAccounting
     provenance: Mapping[str, Any]
+    pixel_size_m: tuple[float, float] | None
+    pixel_to_stage: PixelToStage | None
     raw: Mapping[str, Any]
+    fronts: tuple[ResultFront, ...] = ()
+
+    @property
+    def label_map(self) -> LabelMap:
+        """The label map with what a loop asks of it: masks, points, areas, borders."""
+        return LabelMap(
+            labels_YX=self.labels_YX,
+            confidence_YX=self.confidence_YX,
+            communities=self.communities,
+            pixel_size_m=self.pixel_size_m,
+            pixel_to_stage=self.pixel_to_stage,
+        )
+
+    def fraction(self, community: int | str) -> float:
+        """Return the share of the labelled pixels that a community (by id or name) covers.
+
+        A name stands for all that bear it; what is not in the frame covers 0.
+        """
+        return sum(
+            one.fraction
+            for one in self.communities
+            if (one.name if isinstance(community, str) else one.id) == community
+        )
 
     @classmethod
     def from_bytes(cls, message: bytes) -> Result:
@@ -135,12 +183,29 @@ class Result:
                 timing=_timing(raw["timing"]),
                 accounting=ResultAccounting.from_message(raw["accounting"]),
                 provenance=raw["provenance"],
+                pixel_size_m=_pixel_size(raw.get("pixel_size_m")),
+                pixel_to_stage=_affine(raw.get("pixel_to_stage")),
                 raw=raw,
+                fronts=tuple(_front(entry) for entry in raw.get("fronts", ())),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DropError(
                 DropReason.BAD_HEADER, f"A result lacks a field or holds a wrong one: {error!r}."
             ) from error
+
+
+def _pixel_size(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    y_m, x_m = value
+    return float(y_m), float(x_m)
+
+
+def _affine(value: Any) -> PixelToStage | None:
+    if value is None:
+        return None
+    (a, b, c), (d, e, f) = value
+    return (float(a), float(b), float(c)), (float(d), float(e), float(f))
 
 
 def _grid(grid: Mapping[str, Any]) -> ResultGrid:
@@ -171,7 +236,42 @@ def _community(entry: Mapping[str, Any]) -> ResultCommunity:
         mean_intensity=float(entry["mean_intensity"]),
         confidence=float(entry["confidence"]),
         age=int(entry["age"]),
+        descriptors=_descriptors(entry),
     )
+
+
+def _descriptors(entry: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the keys beyond the contract's own that are numbers or nil."""
+    return {
+        str(name): None if value is None else float(value)
+        for name, value in entry.items()
+        if name not in _OWN_KEYS and _is_number_or_none(value)
+    }
+
+
+def _is_number_or_none(value: Any) -> bool:
+    # A bool is an int to Python, and no measure.
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _front(entry: Mapping[str, Any]) -> ResultFront:
+    a, b = (int(id_) for id_ in entry["between"])
+    y, x = (float(part) for part in entry["normal"])
+    return ResultFront(
+        between=(a, b),
+        position_px=float(entry["position_px"]),
+        position_m=_optional(entry["position_m"]),
+        speed_px_per_s=_optional(entry["speed_px_per_s"]),
+        speed_m_per_s=_optional(entry["speed_m_per_s"]),
+        speed_px_per_frame=_optional(entry["speed_px_per_frame"]),
+        roughness_px=float(entry["roughness_px"]),
+        length_px=float(entry["length_px"]),
+        normal=(y, x),
+    )
+
+
+def _optional(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _timing(timing: Mapping[str, Any]) -> ResultTiming:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 import zmq
 
-from scopeside.client.connection import ClientKeys, connected
+from scopeside.client.connection import ClientKeys, connected, waits_ms
+from scopeside.client.inbox import Inbox
 from scopeside.client.result import Result
-from scopeside.errors import DropError, DropReason
 from scopeside.wire.events import Event, decode_event
 
 Item = TypeVar("Item")
@@ -20,11 +19,17 @@ HWM_MESSAGES = 1000
 """Messages held for a slow subscriber; ZeroMQ's own default."""
 
 
-class _Subscriber(Generic[Item]):
+def subscription(*, latest_only: bool) -> dict[zmq.SocketOption, int]:
+    """Return the options of a SUB socket, to be set before it connects."""
+    return {zmq.RCVHWM: HWM_MESSAGES} | ({zmq.CONFLATE: 1} if latest_only else {})
+
+
+class Subscriber(Generic[Item]):
     """A SUB socket whose messages are decoded one by one; those that cannot be are counted."""
 
     def __init__(
         self,
+        decode: Callable[[bytes], Item],
         endpoint: str,
         *,
         latest_only: bool = False,
@@ -32,41 +37,38 @@ class _Subscriber(Generic[Item]):
         context: zmq.Context[zmq.Socket[bytes]] | None = None,
     ) -> None:
         self.endpoint = endpoint
-        self.malformed = 0
-        self.last_problem: str | None = None
+        self.inbox = Inbox(decode)
         self._own_context = zmq.Context() if context is None else None
-        options = {zmq.RCVHWM: HWM_MESSAGES}
-        if latest_only:
-            options[zmq.CONFLATE] = 1
         try:
             self._socket = connected(
                 context or self._own_context or zmq.Context.instance(),
                 zmq.SUB,
                 endpoint,
-                options=options,
+                options=subscription(latest_only=latest_only),
                 keys=keys,
             )
         except Exception:
             self._end_context()
             raise
 
+    @property
+    def malformed(self) -> int:
+        """How many messages could not be decoded."""
+        return self.inbox.malformed
+
+    @property
+    def last_problem(self) -> str | None:
+        """What was wrong with the last of them."""
+        return self.inbox.last_problem
+
     def receive(self, timeout_s: float | None = None) -> Item | None:
         """Return the next message, or None when none comes in time; None waits for ever."""
-        until_s = None if timeout_s is None else time.monotonic() + timeout_s
-        while True:
-            wait_ms = None if until_s is None else max(0, int(1000 * (until_s - time.monotonic())))
-            if not self._socket.poll(wait_ms):
-                return None
-            parts = self._socket.recv_multipart()
-            try:
-                if len(parts) != 1:
-                    raise DropError(
-                        DropReason.BAD_HEADER, f"A message of {len(parts)} parts is not ours."
-                    )
-                return self._decode(parts[0])
-            except DropError as error:
-                self.malformed += 1
-                self.last_problem = str(error)
+        for wait_ms in waits_ms(timeout_s):
+            if self._socket.poll(wait_ms):
+                item = self.inbox.take(self._socket.recv_multipart())
+                if item is not None:
+                    return item
+        return None
 
     def items(self, timeout_s: float) -> Iterator[Item]:
         """Yield messages until none has come for `timeout_s`."""
@@ -97,11 +99,8 @@ class _Subscriber(Generic[Item]):
         if self._own_context is not None:
             self._own_context.term()
 
-    def _decode(self, message: bytes) -> Item:
-        raise NotImplementedError
 
-
-class ResultSubscriber(_Subscriber[Result]):
+class ResultSubscriber(Subscriber[Result]):
     """The results endpoint, as `Result`s.
 
     `latest_only` keeps one message and lets a newer one replace it, so that a slow loop always
@@ -110,12 +109,30 @@ class ResultSubscriber(_Subscriber[Result]):
     between threads.
     """
 
-    def _decode(self, message: bytes) -> Result:
-        return Result.from_bytes(message)
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        latest_only: bool = False,
+        keys: ClientKeys | None = None,
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+    ) -> None:
+        super().__init__(
+            Result.from_bytes, endpoint, latest_only=latest_only, keys=keys, context=context
+        )
 
 
-class EventSubscriber(_Subscriber[Event]):
+class EventSubscriber(Subscriber[Event]):
     """The events endpoint, as maps with at least `kind`: heartbeats, series, drops and others."""
 
-    def _decode(self, message: bytes) -> Event:
-        return decode_event(message)
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        latest_only: bool = False,
+        keys: ClientKeys | None = None,
+        context: zmq.Context[zmq.Socket[bytes]] | None = None,
+    ) -> None:
+        super().__init__(
+            decode_event, endpoint, latest_only=latest_only, keys=keys, context=context
+        )

@@ -2,6 +2,7 @@
 
     begin    receive -> contrast -> chips -> embed -> graph -> communities     launched, not waited
     finish   identity -> mixture -> ids to the card -> label map -> regions    by host and card
+             -> descriptors                                                   by the host
 
 What `begin` launches needs no answer from the host, so it is one CUDA graph where Louvain is our
 own kernels, and the card works on it while the host finishes the frame before. Identities and the
@@ -42,6 +43,7 @@ from scopeside.messages import (
 from scopeside.settings import Settings
 from scopeside.stages.communities import merge_small, undivided
 from scopeside.stages.communities.parallel import fits
+from scopeside.stages.descriptors import Descriptors
 from scopeside.stages.embed.device_memory import in_fitting_tiles
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.labelmap import communities_of
@@ -80,6 +82,7 @@ class DevicePipeline:
         planner: Planner,
         finder: CommunityFinder,
         tracker: IdentityTracker,
+        descriptors: Descriptors,
         engine_of: Callable[[int], Engine],
         meter: Callable[[], Mapping[str, Any]],
         keeps: object = None,
@@ -89,6 +92,7 @@ class DevicePipeline:
         self.provenance = provenance
         self._settings = settings
         self._planner = planner
+        self._descriptors = descriptors
         self._engine_of = engine_of
         self._meter = meter
         self._keeps = keeps
@@ -175,6 +179,10 @@ class DevicePipeline:
                 frame,
                 labelled_px=int(found.area_px_K.sum()),
             )
+        with clock("descriptors"):
+            communities, fronts = self._descriptors.describe(
+                frame, told.contrast, grid, identified, label_map, communities, told.looks
+            )
 
         return Segmentation(
             frame=frame,
@@ -183,6 +191,7 @@ class DevicePipeline:
             identified=identified,
             label_map=label_map,
             communities=communities,
+            fronts=fronts,
             graph=GraphSummary(
                 edges=told.graph.edges,
                 resolution=partition.resolution,
@@ -253,12 +262,26 @@ class DevicePipeline:
         self._settings = settings
         self.provenance = replace(self.provenance, config=config_hash)
         self.finder.apply(settings)
+        self._descriptors.apply(settings.descriptors)
 
     def reset(self) -> None:
-        """Forget identities, names, held contrast and the chosen resolution."""
+        """Forget identities, names, the reference, held contrast and the chosen resolution."""
         self.tracker.reset()
+        self._descriptors.reset()
         self.finder.reset()
         self._contrast_series = None
+
+    def keep_reference(self) -> tuple[int, ...]:
+        """See `scopeside.ports.Segmenter`."""
+        return self._descriptors.reference.keep()
+
+    def reference_state(self) -> Mapping[str, Any] | None:
+        """See `scopeside.ports.Segmenter`."""
+        return self._descriptors.reference.state()
+
+    def restore_reference(self, state: Mapping[str, Any]) -> None:
+        """See `scopeside.ports.Segmenter`."""
+        self._descriptors.reference.restore(state)
 
     def recover(self) -> None:
         """Make everything on the card anew for the next frame, or say that it is lost."""

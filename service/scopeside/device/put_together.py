@@ -13,6 +13,7 @@ from scopeside.device.pipeline import DevicePipeline
 from scopeside.device.plan import Planner
 from scopeside.messages import Provenance
 from scopeside.settings import Settings
+from scopeside.stages.descriptors import Descriptors, Detector
 from scopeside.stages.embed.encoder import DeviceEncoder
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.resolution import CommunityFinder
@@ -52,6 +53,12 @@ def device_pipeline(
         finder=CommunityFinder(EngineClusterer(engine_of), settings),
         tracker=IdentityTracker(
             merge_distance=settings.identity.merge_distance, unit=settings.distance_unit
+        ),
+        descriptors=Descriptors(
+            settings.descriptors,
+            unit=settings.distance_unit,
+            encoder=provenance.encoder,
+            detector=Detector(dark_YX=references.dark_YX, gain_YX=references.gain_YX),
         ),
         engine_of=engine_of,
         meter=meter,

@@ -14,7 +14,8 @@ from scopeside.runtime.measures import Measures
 from scopeside.runtime.preview import Previews
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.intake import Intake
-from scopeside.wire.control import Preview
+from scopeside.steering.steering import Steering
+from scopeside.wire.control import Preview, Targets, VisitedPoints
 from scopeside.wire.results import accounting_map
 
 
@@ -33,6 +34,7 @@ class ServiceCommands:
         announce: Callable[[], None],
         measures: Measures,
         previews: Previews,
+        steering: Steering,
     ) -> None:
         self._settings = configuration.settings
         self._sources = dict(configuration.sources)
@@ -42,6 +44,7 @@ class ServiceCommands:
         self._announce = announce
         self._measures = measures
         self._previews = previews
+        self._steering = steering
         self._compute: Compute | None = None
 
     def attach(self, compute: Compute) -> None:
@@ -93,6 +96,16 @@ class ServiceCommands:
     def name(self, community: int, name: str | None) -> dict[str, Any]:
         self._warm_compute().name(community, name)
         return {"community": community, "name": name}
+
+    def reference(self) -> dict[str, Any]:
+        """Keep the newest frame's communities as the reference state."""
+        return {"communities": list(self._warm_compute().reference())}
+
+    def targets(self, request: Targets) -> dict[str, Any]:
+        return self._steering.targets(request, self._warm_compute().identities)
+
+    def visited(self, request: VisitedPoints) -> dict[str, Any]:
+        return self._steering.visited(request)
 
     def reset(self) -> dict[str, Any]:
         self._warm_compute().reset()

@@ -6,15 +6,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from scopeside.channels import Channel, EndOfChannelError
-from scopeside.errors import ConfigError, DropError, DropReason
+from scopeside.errors import ConfigError, DropError, DropReason, ServiceError
 from scopeside.messages import Frame
-from scopeside.ports import ResultSink, Segmenter
+from scopeside.ports import Identities, ResultSink, Segmenter
 from scopeside.settings import Settings
 from scopeside.turns import Turns
 
@@ -23,9 +24,13 @@ log = logging.getLogger(__name__)
 IDLE_S = 0.1
 """How often an idle thread looks whether a reset or new settings are waiting."""
 
+ANSWER_S = 10.0
+"""How long an asker waits for what is done between two frames: several frames of a slow encoder."""
+
 ESTIMATE_WEIGHT = 0.2
 """Weight of the newest frame in the running mean of compute time (policy `deadline`)."""
 
+Answer = TypeVar("Answer")
 Drop = Callable[[Frame, DropReason, str], object]
 
 
@@ -82,21 +87,60 @@ class Compute:
             **self._pipeline.figures(),
         }
 
+    @property
+    def identities(self) -> Identities:
+        """Who is known; any thread may ask."""
+        return self._pipeline.tracker
+
     def apply(self, settings: Settings, *, config_hash: str) -> None:
         """Let the next frame be computed with `settings`."""
         self._later(lambda: self._pipeline.apply(settings, config_hash=config_hash))
 
     def name(self, community: int, name: str | None) -> None:
-        """Give a community a name from the next frame on; ConfigError for one never seen."""
+        """Give a community a name from the next frame on; ConfigError for one never seen.
+
+        Waits until the name is given.
+        """
         if not self._pipeline.tracker.knows(community):
             raise ConfigError(
                 f"Community {community} is not known: name one that a result or event has shown."
             )
-        self._later(lambda: self._pipeline.tracker.set_name(community, name))
+        self.between_frames(lambda: self._pipeline.tracker.set_name(community, name))
 
     def reset(self) -> None:
         """Forget identities before the next frame."""
         self._later(self._pipeline.reset)
+
+    def reference(self) -> tuple[int, ...]:
+        """Keep the current frame's communities as the reference state; return their ids.
+
+        Waits until the frame that is being computed is done. Raises ConfigError where no frame was
+        segmented yet, and ServiceError where the thread does not come to it within `ANSWER_S`.
+        """
+        return self.between_frames(self._pipeline.keep_reference)
+
+    def between_frames(self, change: Callable[[], Answer]) -> Answer:
+        """Let the compute thread do something between two frames, none begun; return its answer.
+
+        Raises the ConfigError that it raises, and ServiceError where the thread does not come to
+        it within `ANSWER_S`.
+        """
+        answer: Future[Answer] = Future()
+
+        def do() -> None:
+            try:
+                answer.set_result(change())
+            except ConfigError as error:
+                answer.set_exception(error)
+
+        self._later(do)
+        try:
+            return answer.result(ANSWER_S)
+        except TimeoutError:
+            raise ServiceError(
+                f"The frame in work was not done within {ANSWER_S:g} s, so it is not known yet what"
+                " became of the request: ask again."
+            ) from None
 
     def run(self) -> None:
         """Work until the channel is closed and empty; once `abandon` is set, only empty it."""

@@ -21,6 +21,8 @@ from scopeside.wire.control import (
     Preview,
     Request,
     SetValues,
+    Targets,
+    VisitedPoints,
     parse_request,
     reply_error,
     reply_ok,
@@ -47,6 +49,12 @@ class Commands(Protocol):
     def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
 
     def name(self, community: int, name: str | None) -> dict[str, Any]: ...
+
+    def reference(self) -> dict[str, Any]: ...
+
+    def targets(self, request: Targets) -> dict[str, Any]: ...
+
+    def visited(self, request: VisitedPoints) -> dict[str, Any]: ...
 
     def reset(self) -> dict[str, Any]: ...
 
@@ -124,19 +132,18 @@ class ControlServer:
             return self._commands.preview(request)
         if isinstance(request, NameCommunity):
             return self._commands.name(request.community, request.name)
+        if isinstance(request, Targets):
+            return self._commands.targets(request)
+        if isinstance(request, VisitedPoints):
+            return self._commands.visited(request)
         plain: dict[str, Callable[[], dict[str, Any]]] = {
             "ping": dict,
             "status": self._commands.status,
             "config": self._commands.config,
+            "reference": self._commands.reference,
             "reset": self._commands.reset,
             "pause": self._commands.pause,
             "resume": self._commands.resume,
             "drain": self._commands.drain,
         }
-        if request.cmd not in plain:
-            raise RequestError(
-                "not_available",
-                f"Command {request.cmd} is not available in this version of the service.",
-                request_id=request.id,
-            )
         return plain[request.cmd]()

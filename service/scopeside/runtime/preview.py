@@ -146,6 +146,5 @@ def _described(published: Published) -> dict[str, Any]:
         **result_map(segmentation, published.accounting),
         "shape": list(frame.shape),
         "dose_e_per_m2": frame.dose_e_per_m2,
-        "pixel_size_m": None if frame.pixel_size_m is None else list(frame.pixel_size_m),
         "timing": timing_map(published),
     }

@@ -44,6 +44,7 @@ from scopeside.stages.books import Books
 from scopeside.stages.ingest import Ingest, is_local, require_free
 from scopeside.stages.intake import Intake
 from scopeside.stages.publish import Outputs, Publish
+from scopeside.steering.steering import Steering
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +112,7 @@ class Service:
                 emit=faults,
                 same_host=is_local(settings.ingest.endpoint),
             )
+            self._steering = Steering(self._outputs.emit)
             self._tapping = Tapping(settings, self._intake.reports.error)
             self._pulse = Pulse(
                 self._lifecycle, self._books, self._frames, recording=self._tapping.figures
@@ -123,6 +125,7 @@ class Service:
                 self._beat,
                 self._measures,
                 self._previews,
+                self._steering,
             )
             self._control = ControlServer(
                 settings.control.endpoint,
@@ -224,6 +227,7 @@ class Service:
             settle=self._books.segmented,
             settled=self._intake.published,
             observe=self._observe,
+            published=self._steering.published,
         )
         self._measures.follow(ingest=ingest.turns, compute=compute.turns, publish=publish.turns)
         # What start-up made lives as long as the service: no collection need walk through it

@@ -20,7 +20,7 @@ from scopeside.messages import Accounting, Segmentation
 from scopeside.published import Published
 from scopeside.settings import PublishSettings
 from scopeside.turns import LONGEST_WAIT_S, Turns
-from scopeside.wire.events import community, encode_event
+from scopeside.wire.events import community, encode_event, observation
 from scopeside.wire.results import encode_segmentation, end_to_end
 
 LINGER_MS = 500
@@ -78,6 +78,7 @@ class Publish:
         settle: Callable[[str], Accounting],
         settled: Callable[[str], None],
         observe: Callable[[Published], None] = lambda _published: None,
+        published: Callable[[Segmentation], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._outputs = outputs
@@ -86,6 +87,7 @@ class Publish:
         self._settled = settled
         self._observe = observe
         self.turns = Turns()
+        self._published = published
 
     def run(self) -> None:
         """Publish until the channel is closed and empty."""
@@ -107,6 +109,7 @@ class Publish:
             segmentation, accounting=accounting, clocks=clocks.read, codec=self._settings.codec
         )
         self._outputs.send_result(message)
+        self._published(segmentation)
         changes = segmentation.identified
         for id_ in changes.appeared:
             self._outputs.emit(
@@ -116,6 +119,7 @@ class Publish:
             self._outputs.emit(
                 community("vanished", series=frame.series, frame=frame.number, id=id_)
             )
+        self._outputs.emit(observation(segmentation))
         # Only now: the event that ends a series must not overtake its last result.
         self._settled(frame.series)
         self._observe(clocks.published(segmentation, accounting))

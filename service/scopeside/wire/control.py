@@ -6,12 +6,22 @@ Codes raised here: `bad_request`, `bad_version`, `unknown_command`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgpack
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from scopeside.errors import RequestError
+from scopeside.rule_settings import Text
+from scopeside.targets import Strategy
 from scopeside.wire.arrays import Buffer, short
 
 VERSION = 1
@@ -22,6 +32,8 @@ MAX_REQUEST_BYTES = 64 * 2**10
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 CommunityRef = Annotated[int, Field(ge=1, le=2**16 - 1)]
 Scalar = bool | int | float | str | None
+
+Asked = TypeVar("Asked")
 
 
 class Command(BaseModel):
@@ -80,15 +92,70 @@ class Preview(Command):
 
 
 class Targets(Command):
-    """Points of one community, to visit next."""
+    """Points of one community (or of all that a name stands for), to visit next."""
 
     cmd: Literal["targets"]
     community: CommunityRef | Name
-    count: Annotated[int, Field(ge=1, le=10_000)] = 1
-    strategy: Literal["interior", "boundary", "random"] = "interior"
+    count: Annotated[int, Field(ge=1, le=1000)] = 1
+    strategy: Strategy = "interior"
+    min_distance_px: Annotated[float, Field(ge=0.0)] | None = None
+    one_per_region: bool = True
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    avoid_visited: bool = False
+    mark_visited: bool = False
+    metres: bool = False
 
 
-Request = Plain | Clock | SetValues | NameCommunity | Metrics | Preview | Targets
+Points = list[Annotated[list[float], Field(min_length=2, max_length=2)]]
+
+
+class VisitedPoints(Command):
+    """Mark, list or clear the points that a loop has been to."""
+
+    cmd: Literal["visited"]
+    action: Literal["mark", "list", "clear"]
+    points_px: Points = []
+    """`[y, x]` in pixels of the newest frame."""
+    points_m: Points = []
+    """`[x, y]` on the stage, in metres."""
+
+    @model_validator(mode="after")
+    def _marks_something(self) -> VisitedPoints:
+        if bool(self.points_px or self.points_m) != (self.action == "mark"):
+            raise ValueError("mark takes points_px or points_m, list and clear take neither")
+        return self
+
+
+class RulesRequest(Command):
+    """List the rules, set one (or put it in place of the one of its name), or remove one."""
+
+    cmd: Literal["rules"]
+    action: Literal["list", "set", "remove"] = "list"
+    rule: dict[str, Any] | None = None
+    """For `set`: what a table `[[rules]]` holds."""
+    name: Text | None = None
+    """For `remove`."""
+
+    @model_validator(mode="after")
+    def _says_which(self) -> RulesRequest:
+        if (self.rule is not None) != (self.action == "set"):
+            raise ValueError("set takes a rule, list and remove take none")
+        if (self.name is not None) != (self.action == "remove"):
+            raise ValueError("remove takes a name, list and set take none")
+        return self
+
+
+Request = (
+    Plain
+    | Clock
+    | SetValues
+    | NameCommunity
+    | Metrics
+    | Preview
+    | Targets
+    | VisitedPoints
+    | RulesRequest
+)
 
 COMMANDS: tuple[str, ...] = tuple(
     name for model in get_args(Request) for name in get_args(model.model_fields["cmd"].annotation)
@@ -100,6 +167,11 @@ _REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discrimina
 
 def parse_request(message: Buffer) -> Request:
     """Return what a request asks; RequestError, with the request's `id` where it could be read."""
+    return parse_as(_REQUEST, COMMANDS, message)
+
+
+def parse_as(adapter: TypeAdapter[Asked], known: Sequence[str], message: Buffer) -> Asked:
+    """Return a request of a channel that is asked like this one, by its models and its commands."""
     if len(message) > MAX_REQUEST_BYTES:
         raise RequestError(
             "bad_request",
@@ -121,20 +193,21 @@ def parse_request(message: Buffer) -> Request:
             f"Version {short(version)} of the wire contract is unknown; this is version {VERSION}.",
             request_id=request_id,
         )
-    if cmd not in COMMANDS:
+    if cmd not in known:
         raise RequestError(
             "unknown_command",
-            f"Command {short(cmd)} is not one of {', '.join(COMMANDS)}.",
+            f"Command {short(cmd)} is not one of {', '.join(known)}.",
             request_id=request_id,
         )
     try:
-        return _REQUEST.validate_python(fields)
+        return adapter.validate_python(fields)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(step) for step in fault["loc"][1:])
+        field = f", field {short(where)}" if where else ""
         raise RequestError(
             "bad_request",
-            f"Command {cmd}, field {short(where)}: {fault['msg']}.",
+            f"Command {cmd}{field}: {fault['msg'].removeprefix('Value error, ')}.",
             request_id=request_id,
         ) from error
 

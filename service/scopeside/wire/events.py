@@ -1,20 +1,20 @@
 """Events: what happened, as single-part msgpack maps with `v`, `kind` and `t_ns` (service clock).
 
-Kinds so far: `heartbeat`, `series`, `drop`, `community`, `error`.
+Kinds: `heartbeat`, `series`, `drop`, `community`, `observation`, `targets`, `alarm`, `error`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgpack
 
 from scopeside.errors import DropError, DropReason
-from scopeside.messages import Accounting
+from scopeside.messages import Accounting, Segmentation
 from scopeside.wire.arrays import short
-from scopeside.wire.results import accounting_map
+from scopeside.wire.results import accounting_map, descriptors_map, front_map
 
 VERSION = 1
 
@@ -65,6 +65,44 @@ def dropped(
 def community(event: Literal["appeared", "vanished"], *, series: str, frame: int, id: int) -> Event:  # noqa: A002
     """A community came or went, at this frame."""
     return _event("community", event=event, series=series, frame=frame, id=id)
+
+
+def targets(
+    points: Sequence[Mapping[str, Any]], *, series: str, frame: int, strategy: str
+) -> Event:
+    """Points to visit next, as somebody asked for them; the best first."""
+    return _event(
+        "targets",
+        series=series,
+        frame=frame,
+        strategy=strategy,
+        points=[dict(point) for point in points],
+    )
+
+
+def observation(segmentation: Segmentation) -> Event:
+    """What was measured in one frame: a few hundred bytes, for whoever wants the time series.
+
+    `t_ns` of an event is when it was made; `exposed_ns` is the frame's own.
+    """
+    frame = segmentation.frame
+    return _event(
+        "observation",
+        series=frame.series,
+        frame=frame.number,
+        exposed_ns=frame.t_ns,
+        dose_e_per_m2=frame.dose_e_per_m2,
+        communities=[
+            {
+                "id": int(one.identity.id),
+                "name": one.identity.name,
+                "fraction": float(one.fraction),
+            }
+            | descriptors_map(one)
+            for one in segmentation.communities
+        ],
+        fronts=[front_map(front) for front in segmentation.fronts],
+    )
 
 
 def error(code: str, message: str, *, count: int = 1) -> Event:

@@ -1,7 +1,9 @@
 """A segmentation as one msgpack map, and back.
 
 One part, so that CONFLATE works. Beside the contract's keys it carries additions: `quality`
-(what the frame's contrast was worth), `graph.stability`, `accounting.in_flight` and `replanned`.
+(what the frame's contrast was worth), `fronts`, `graph.stability`, `accounting.in_flight`,
+`replanned`, and the calibration `pixel_size_m` and `pixel_to_stage`, echoed. A community's
+descriptors are keys of its own.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any, Literal
 import msgpack
 
 from scopeside.errors import DropError, DropReason
-from scopeside.messages import Accounting, Community, Frame, Provenance, Segmentation
+from scopeside.messages import Accounting, Community, Frame, Front, Provenance, Segmentation
 from scopeside.published import Published
 from scopeside.settings import LimitSettings
 from scopeside.wire.arrays import decode_array, encode_array, short
@@ -63,7 +65,10 @@ def result_map(segmentation: Segmentation, accounting: Accounting) -> dict[str, 
         "t_ns": frame.t_ns,
         "stage": None if frame.stage is None else dict(frame.stage),
         "user": frame.user,
+        "pixel_size_m": frame.pixel_size_m,
+        "pixel_to_stage": frame.pixel_to_stage,
         "communities": [_community(community) for community in segmentation.communities],
+        "fronts": [front_map(front) for front in segmentation.fronts],
         "graph": {
             "edges": int(graph.edges),
             "resolution": float(graph.resolution),
@@ -126,6 +131,30 @@ def accounting_map(accounting: Accounting) -> dict[str, Any]:
     }
 
 
+def descriptors_map(community: Community) -> dict[str, float | None]:
+    """Return a community's descriptors as every message carries them."""
+    return {name: _number(value) for name, value in community.descriptors.items()}
+
+
+def front_map(front: Front) -> dict[str, Any]:
+    """Return a front as every message carries it."""
+    return {
+        "between": [int(id_) for id_ in front.between],
+        "position_px": float(front.position_px),
+        "position_m": _number(front.position_m),
+        "speed_px_per_s": _number(front.speed_px_per_s),
+        "speed_m_per_s": _number(front.speed_m_per_s),
+        "speed_px_per_frame": _number(front.speed_px_per_frame),
+        "roughness_px": float(front.roughness_px),
+        "length_px": float(front.length_px),
+        "normal": [float(part) for part in front.normal],
+    }
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
 def end_to_end(frame: Frame, published_ns: int) -> tuple[float | None, float | None]:
     """Return seconds from end of exposure to publication, and their uncertainty.
 
@@ -171,7 +200,7 @@ def _community(community: Community) -> dict[str, Any]:
         "mean_intensity": float(community.mean_intensity),
         "confidence": float(community.confidence),
         "age": int(identity.age),
-    }
+    } | descriptors_map(community)
 
 
 def _timing(

@@ -124,6 +124,11 @@ class Gallery:
     def __contains__(self, id_: int) -> bool:
         return id_ in self._entries
 
+    def named(self, name: str) -> tuple[int, ...]:
+        """Return the ids of all identities of that name."""
+        # A copy at once: other threads ask while identities come and go.
+        return tuple(id_ for id_, entry in list(self._entries.items()) if entry.name == name)
+
     def set_name(self, id_: int, name: str | None) -> bool:
         """Name an identity or, with None, take its name away; False where it is not known."""
         if id_ not in self._entries:

@@ -91,6 +91,10 @@ class IdentityTracker:
         """Whether an identity has this id; any thread may ask."""
         return id_ in self._gallery
 
+    def named(self, name: str) -> tuple[int, ...]:
+        """Return the ids of all identities of that name; any thread may ask."""
+        return self._gallery.named(name)
+
     def set_name(self, id_: int, name: str | None) -> bool:
         """Name an identity or, with None, take its name away; False where it is not known."""
         return self._gallery.set_name(id_, name)

@@ -1,0 +1,116 @@
+"""Which chips speak for a community: a few that lie in it, spread over it, the same every time.
+
+Shape suffixes: R, C rows and columns of the chip grid; N chips, row-major over R, C; M chosen
+chips; Y, X frame pixels; H, W pixels of a chosen chip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from scopeside.messages import Array, ChipGrid, Identified, Int64, LabelMap
+
+PURE_SHARE = 0.75
+"""Least share of a chip's pixels that must wear its community's label for it to speak for it."""
+LARGEST_PX = 128
+"""Largest side that is looked at, the middle of larger chips: what a spectrum costs grows with it,
+and 128 pixels hold the periods that a chip of any size is chosen for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The chosen chips: whose they are (index into `identities`), and their first pixels.
+
+    Sorted by community. All are `side_px` square.
+    """
+
+    owner_M: Int64
+    y0_M: Int64
+    x0_M: Int64
+    side_px: int
+    communities: int
+
+    def __len__(self) -> int:
+        return len(self.owner_M)
+
+    def cut(self, image_YX: Array) -> Array:
+        """Return `(M, H, W)`: the pixels of the chosen chips, a copy."""
+        windows = sliding_window_view(image_YX, (self.side_px, self.side_px))
+        chips_MHW: Array = windows[self.y0_M, self.x0_M]
+        return chips_MHW
+
+
+def chosen(identified: Identified, label_map: LabelMap, grid: ChipGrid, *, most: int) -> Sample:
+    """Choose at most `most` chips of each community.
+
+    First come chips that are surrounded by their own kind, evenly spread over the rows of the
+    grid; where these are few, chips on borders. Those of which less than `PURE_SHARE` is labelled
+    as their own are left out, so a community may have none.
+    """
+    ids_N = identified.ids_N
+    inner_N = _surrounded(ids_N.reshape(grid.rows, grid.cols), _reach(grid)).ravel()
+    taken: list[Int64] = []
+    for identity in identified.identities:
+        own_N = ids_N == identity.id
+        inner = _spread(np.flatnonzero(own_N & inner_N), most)
+        outer = _spread(np.flatnonzero(own_N & ~inner_N), most - len(inner))
+        taken.append(np.sort(np.concatenate([inner, outer])))
+    owner_M = np.repeat(np.arange(len(taken)), [len(one) for one in taken])
+    chips_M = np.concatenate([*taken, np.empty(0, np.int64)]).astype(np.int64)
+    sample = _placed(owner_M, chips_M, grid, communities=len(taken))
+    ids_K = np.array([identity.id for identity in identified.identities], np.uint16)
+    own_MHW = sample.cut(label_map.labels_YX) == ids_K[owner_M][:, None, None]
+    pure_M = np.count_nonzero(own_MHW, axis=(1, 2)) >= PURE_SHARE * sample.side_px**2
+    return Sample(
+        owner_M=sample.owner_M[pure_M],
+        y0_M=sample.y0_M[pure_M],
+        x0_M=sample.x0_M[pure_M],
+        side_px=sample.side_px,
+        communities=sample.communities,
+    )
+
+
+def side_of(grid: ChipGrid) -> int:
+    """Return the side that is looked at of every chip: even, and quick to transform."""
+    longest_px = min(grid.chip_px, LARGEST_PX, *grid.shape)
+    sides = (2 * 2**a * 3**b * 5**c for a in range(7) for b in range(4) for c in range(3))
+    return max((side for side in sides if side <= longest_px), default=longest_px)
+
+
+def _placed(owner_M: Int64, chips_M: Int64, grid: ChipGrid, *, communities: int) -> Sample:
+    side_px = side_of(grid)
+    row_M, col_M = np.divmod(chips_M, grid.cols)
+    # The middle of a chip; one that reaches past the frame is moved back into it.
+    inset_px = (grid.chip_px - side_px) // 2
+    return Sample(
+        owner_M=owner_M,
+        y0_M=np.clip(grid.y0_R[row_M] + inset_px, 0, grid.shape[0] - side_px),
+        x0_M=np.clip(grid.x0_C[col_M] + inset_px, 0, grid.shape[1] - side_px),
+        side_px=side_px,
+        communities=communities,
+    )
+
+
+def _reach(grid: ChipGrid) -> int:
+    """Return how many rows or columns away a chip still overlaps; the next one at least."""
+    return max(1, -(-grid.chip_px // grid.stride_px) - 1)
+
+
+def _surrounded(ids_RC: Array, reach: int) -> NDArray[np.bool_]:
+    """Return which chips have no other id within `reach`."""
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    size = 2 * reach + 1
+    alike_RC: NDArray[np.bool_] = minimum_filter(ids_RC, size) == maximum_filter(ids_RC, size)
+    return alike_RC
+
+
+def _spread(chips: Int64, most: int) -> Int64:
+    """Return `most` of the chips, evenly spaced in their order, or all."""
+    if len(chips) <= most:
+        return chips
+    return chips[((np.arange(most) + 0.5) * len(chips) / most).astype(np.int64)]

@@ -1,0 +1,65 @@
+"""What the grey values of a community's chips say: how many they are, and how far apart.
+
+Shape suffixes: M chosen chips; H, W pixels of a chip; K communities; L grey levels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scopeside.messages import Contrast, Float32
+from scopeside.stages.descriptors.sample import Sample
+
+Float64 = NDArray[np.float64]
+
+LEVELS = 256
+"""Grey levels between the ends of the contrast window, the 8 bits in which such entropies are
+usually given."""
+
+
+def entropy_bits(chips_MHW: Float32, sample: Sample) -> Float64:
+    """Return Shannon's entropy of each community's grey values, `(K,)`; NaN without chips.
+
+    H = -sum p log2 p over `LEVELS` levels between black and white of the contrast window, in which
+    `chips_MHW` is; what is darker or brighter counts to the outermost ones (Shannon, Bell Syst.
+    Tech. J. 27, 379, 1948; as a measure of texture: Gonzalez & Woods, Digital Image Processing,
+    section 11.3). Every other row is counted: neighbours repeat each other.
+    """
+    level_MHW = np.clip(chips_MHW[:, ::2] * LEVELS, 0, LEVELS - 1).astype(np.int32)
+    level_MHW += (LEVELS * sample.owner_M.astype(np.int32))[:, None, None]
+    counts_KL = np.bincount(level_MHW.ravel(), minlength=sample.communities * LEVELS).reshape(
+        sample.communities, LEVELS
+    )
+    total_K = counts_KL.sum(axis=1)
+    share_KL = counts_KL / np.maximum(total_K, 1)[:, None]
+    bits_KL = np.log2(share_KL, out=np.zeros_like(share_KL), where=share_KL > 0)
+    entropy_K: Float64 = np.where(total_K > 0, -(share_KL * bits_KL).sum(axis=1), np.nan)
+    return entropy_K + 0.0  # a constant grey is 0 and not -0
+
+
+def rms_contrast(chips_MHW: Float32, sample: Sample, contrast: Contrast) -> Float64:
+    """Return the root mean square contrast of each community, `(K,)`.
+
+    C = sqrt(<sigma^2>) / <I>: the variance within chips, averaged over them, so that a wedge of
+    thickness counts little, over the mean intensity in the frame's own units (Peli, J. Opt. Soc.
+    Am. A 7, 2032, 1990; its square is the normalised variance of fluctuation microscopy, Treacy &
+    Gibson, Acta Cryst. A 52, 212, 1996). NaN without chips, and where the mean is not above 0: an
+    offset of the detector must be subtracted (`preprocess.dark`) before the ratio means anything.
+    """
+    span = contrast.high - contrast.low
+    chips_K = np.bincount(sample.owner_M, minlength=sample.communities)
+    variance_M = chips_MHW.var(axis=(1, 2), dtype=np.float32)
+    mean_M = chips_MHW.mean(axis=(1, 2), dtype=np.float32)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance_K = _sums(variance_M, sample) / chips_K
+        mean_K = contrast.low + span * _sums(mean_M, sample) / chips_K
+        contrast_K: Float64 = np.where(mean_K > 0, span * np.sqrt(variance_K) / mean_K, np.nan)
+    return contrast_K
+
+
+def _sums(values_M: Float32, sample: Sample) -> Float64:
+    sums_K: Float64 = np.bincount(
+        sample.owner_M, weights=values_M, minlength=sample.communities
+    ).astype(np.float64)
+    return sums_K
