@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 START_S = 60.0
 LONG_S = 60.0
@@ -33,9 +33,8 @@ def chromium() -> str:
 class Page:
     """One tab. What it logs as an error is kept in `faults`."""
 
-    def __init__(self, address: str, browser: Browser) -> None:
-        self._socket = connect(address, max_size=None, open_timeout=START_S)
-        self._browser = browser
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
         self._numbers = itertools.count(1)
         self.faults: list[str] = []
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -143,20 +142,23 @@ class Page:
             self.send("HeapProfiler.collectGarbage")
         return int(self.send("Runtime.getHeapUsage")["usedSize"])
 
-    def close(self) -> None:
-        self._socket.close()
-
 
 class Browser:
     def __init__(self, port: int) -> None:
         self._port = port
 
-    def page(self) -> Page:
+    @contextmanager
+    def page(self) -> Iterator[Page]:
+        """A tab of its own, closed in the end."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self._port}/json/new?about:blank", method="PUT"
         )
         with urllib.request.urlopen(request, timeout=START_S) as answer:
-            return Page(json.load(answer)["webSocketDebuggerUrl"], self)
+            address = json.load(answer)["webSocketDebuggerUrl"]
+        with connect(address, max_size=None, open_timeout=START_S) as socket:
+            page = Page(socket)
+            yield page
+            page.send("Page.close")
 
 
 @contextmanager

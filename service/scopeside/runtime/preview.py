@@ -8,6 +8,7 @@ nothing, and five viewers behind one web process cost what one does.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,10 +37,11 @@ class _Newest:
 class Previews:
     """Keeps the newest result; one thread puts, another asks."""
 
-    def __init__(self, *, corrected: bool) -> None:
+    def __init__(self, *, corrected: bool, now_s: Callable[[], float] = time.monotonic) -> None:
         """`corrected`: frames are changed by a dark or flat reference before they are segmented, so
         that the pipeline's black and white are not those of the frame as it came."""
         self._corrected = corrected
+        self._now_s = now_s
         self._newest: _Newest | None = None
         # Numbers that no earlier service of this endpoint has used: a viewer that stays over a
         # restart must not take the first new result for the last old one.
@@ -76,7 +78,7 @@ class Previews:
         reply = {"seq": newest.seq, "result": _described(newest.published)}
         if request.max_px == 0:
             return reply
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if now_s - self._pictured_s < PICTURE_EVERY_S:
             return {"seq": request.after}
         self._pictured_s = now_s

@@ -84,6 +84,8 @@ class Hub:
         reply = await self._link.call(cmd, **arguments)
         if cmd == "name":
             self.known.rename(reply["community"], reply["name"])
+            if self._picture is not None:
+                self._picture.told_anew()
         elif cmd == "rules":
             await self._ask_rules()
         return reply

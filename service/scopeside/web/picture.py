@@ -57,6 +57,10 @@ class Picture:
             self._encoded[key] = self._encode(px, confidence=confidence)
         return self._encoded[key]
 
+    def told_anew(self) -> None:
+        """What is said of the picture has changed, as when a community is renamed."""
+        self._encoded = {}
+
     def _encode(self, px: int, *, confidence: bool) -> bytes:
         image, step = self._smaller(px)
         buffer = io.BytesIO()

@@ -111,8 +111,10 @@ export class Legend {
     };
     input.onkeydown = (event) => {
       event.stopPropagation();
-      if (event.key === "Enter") end(true);
-      if (event.key === "Escape") end(false);
+      if (event.key !== "Enter" && event.key !== "Escape") return;
+      // Or the same key would press the button that takes the focus.
+      event.preventDefault();
+      end(event.key === "Enter");
     };
     input.onblur = () => end(true);
   }

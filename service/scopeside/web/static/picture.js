@@ -99,6 +99,8 @@ export class Picture {
     const scale = Math.min(clientWidth / nx, clientHeight / ny);
     this.layers.style.width = `${Math.floor(nx * scale)}px`;
     this.layers.style.height = `${Math.floor(ny * scale)}px`;
+    // Pixels much larger than the screen's are pixels, and labels have no halves.
+    this.layers.classList.toggle("coarse", (scale * ny) / this.header.size[0] > 2);
   }
 
   #colors() {

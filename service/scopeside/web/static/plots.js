@@ -34,19 +34,19 @@ export class Plots {
       this.axis,
       ids.map((id) => ({ label: named(id), stroke: color(id) })),
       [along.map((p) => p[this.axis]), ...ids.map((id) => along.map((p) => 100 * (p.fractions[id] ?? 0)))],
-      "No frame yet.",
+      "Two frames make a line: none yet.",
       { keyed: false },
     );
     this.#showFronts(along);
     const ms = (key) => service.map((point) => (point[key] === null ? null : 1000 * point[key]));
     const at = service.map((point) => point.t);
     const lines = (labels) => labels.map((label, i) => ({ label, stroke: LINES[i] }));
-    this.figures.latency.show("t", lines(["p50", "p95", "p99"]), [at, ms("p50"), ms("p95"), ms("p99")], "No frame yet.");
+    this.figures.latency.show("t", lines(["p50", "p95", "p99"]), [at, ms("p50"), ms("p95"), ms("p99")], "Two frames make a line: none yet.");
     this.figures.rate.show(
       "t",
       [{ label: "frames a second", stroke: LINES[0] }, { label: "dropped, %", stroke: LINES[2], dash: [5, 3] }],
       [at, service.map((p) => p.rate), service.map((p) => 100 * p.dropped)],
-      "No heartbeat yet.",
+      "Not heard from yet.",
     );
   }
 
@@ -81,7 +81,7 @@ class Figure {
 
   // `keyed` lines are named in the caption; communities have the legend for that.
   show(axis, lines, data, why, { keyed = true } = {}) {
-    const nothing = lines.length === 0 || data[0].length === 0;
+    const nothing = lines.length === 0 || data[0].length < 2;
     this.element.classList.toggle("nothing", nothing);
     this.room.dataset.why = why;
     const key = nothing ? "" : JSON.stringify([axis, lines]);
