@@ -18,7 +18,7 @@ PIP       := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # The packages of the extras one by one, so that a card is measured with those that install here.
 PARTS_gpu := nvidia-ml-py torch-tensorrt cupy-cuda13x pylibcugraph-cu13
 PARTS_rtx := nvidia-ml-py torch-tensorrt-rtx
-SRC       := service kernels tests benchmarks
+SRC       := service kernels tests benchmarks examples
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-gpu check fmt bench bench-gpu bench-gpu-here bench-quality clean

@@ -181,7 +181,7 @@ class PublishSettings(Section):
     codec: Literal["none", "zstd"] = "none"
     """Compression of the arrays in results."""
     hwm_messages: Annotated[int, Field(ge=1)] = 64
-    """Messages held for a slow subscriber before ZeroMQ drops for it."""
+    """Messages held for a slow subscriber before ZeroMQ drops for it; of events at least 1000."""
 
 
 class ControlSettings(Section):

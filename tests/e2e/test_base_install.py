@@ -178,6 +178,20 @@ def test_what_needs_the_engine_says_how_to_get_it(tmp_path, words):
     assert "Traceback" not in done.stderr
 
 
+def test_the_bluesky_device_says_how_to_get_what_it_needs():
+    done = base(
+        """
+from scopeside.errors import MissingExtraError
+try:
+    import scopeside.bluesky
+except MissingExtraError as error:
+    print(error)
+"""
+    )
+    assert done.returncode == 0, done.stderr
+    assert "pip install 'scopeside[bluesky]'" in done.stdout
+
+
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["config"], ["simulate", "--help"]])
 def test_help_and_settings_need_no_engine(words):
     done = command(*words)

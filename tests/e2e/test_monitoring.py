@@ -151,7 +151,8 @@ def test_a_compute_thread_that_hangs_is_seen_while_the_service_answers(endpoints
 
     embedder = Hanging()
     with running(endpoints, embedder=embedder, sets=["http.stuck_s=1"]) as service:
-        assert get(endpoints, "/healthz")[0] == 200
+        # A second without a turn is soon over on a busy machine.
+        eventually(lambda: get(endpoints, "/healthz")[0] == 200)
         hang.set()
         try:
             with service.publisher() as publisher:

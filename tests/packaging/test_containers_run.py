@@ -79,6 +79,7 @@ def test_the_compose_pair_segments_frames_with_its_own_settings_and_commands(
     # Ports that are free here, and a cache of this test's own; all else is the image's.
     variables = service_settings(service)
     variables |= {f"SCOPESIDE_{name}": everywhere(place) for name, place in places.items()}
+    variables["SCOPESIDE_HTTP__ENDPOINT"] = f"http://127.0.0.1:{free_port()}"
     variables["SCOPESIDE_SERVICE__CACHE"] = str(tmp_path / "models")
     for name, text in variables.items():
         monkeypatch.setenv(name, text)

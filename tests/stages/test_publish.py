@@ -194,3 +194,29 @@ def test_an_endpoint_in_use_is_named_and_the_other_one_given_back(
             outputs_in(tmp_path, context, events="held")
     wait_until_free(f"ipc://{tmp_path}/r")
     outputs_in(tmp_path, context).close()
+
+
+def test_a_thread_held_up_between_two_clocks_never_makes_a_frame_older_in_the_service_than_at_all(
+    segmentation: Segmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clocks:
+        """Both tell one time, which goes on by a second at every look."""
+
+        now_s = 100.0
+
+        def monotonic(self) -> float:
+            self.now_s += 1.0
+            return self.now_s
+
+        def time_ns(self) -> int:
+            return int(1e9 * self.monotonic())
+
+    frame = replace(
+        segmentation.frame, t_ns=int(99e9), received_ns=int(99e9), received_s=99.0, same_host=True
+    )
+    recorder = Recorder()
+    monkeypatch.setattr("scopeside.stages.publish.time", Clocks())
+    published(recorder, replace(segmentation, frame=frame))
+
+    timing = decode_result(recorder.messages[0])["timing"]
+    assert timing["end_to_end_s"] >= timing["service_s"] > 0

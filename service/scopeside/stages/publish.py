@@ -29,6 +29,10 @@ LINGER_MS = 500
 MAX_INCOMING_BYTES = 2**20
 """Largest message taken from a subscriber or requester; above it ZeroMQ cuts the connection."""
 
+LEAST_EVENTS = 1000
+"""Events held for a slow subscriber whatever `publish.hwm_messages` says: that is sized for label
+maps, and an event, a thousandth of one, may be the only word of a series' end or of an alarm."""
+
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[Socket]
 
@@ -40,10 +44,13 @@ class Outputs:
         self, settings: PublishSettings, context: Context, *, secure: Callable[[Socket], None]
     ) -> None:
         self._endpoints = (settings.results, settings.events)
+        hwm = settings.hwm_messages
         self._events_lock = Lock()
-        self._results = _bound(context, settings.results, "publish.results", settings, secure)
+        self._results = _bound(context, settings.results, "publish.results", hwm, secure)
         try:
-            self._events = _bound(context, settings.events, "publish.events", settings, secure)
+            self._events = _bound(
+                context, settings.events, "publish.events", max(hwm, LEAST_EVENTS), secure
+            )
         except EndpointError:
             self._results.close(linger=0)
             raise
@@ -133,7 +140,10 @@ class _Readings:
         self._readings: list[tuple[int, float]] = []
 
     def read(self) -> tuple[int, float]:
-        self._readings.append((time.time_ns(), time.monotonic()))
+        # In this order: were the wall clock read first, a thread held up between the two would
+        # give a frame more time in the service than from its exposure on.
+        now_s = time.monotonic()
+        self._readings.append((time.time_ns(), now_s))
         return self._readings[-1]
 
     def published(self, segmentation: Segmentation, accounting: Accounting) -> Published:
@@ -171,12 +181,12 @@ def _bound(
     context: Context,
     endpoint: str,
     setting: str,
-    settings: PublishSettings,
+    hwm_messages: int,
     secure: Callable[[Socket], None],
 ) -> Socket:
     socket = context.socket(zmq.PUB)
     # Options hold only for connections made after they are set: before bind, all of them.
-    socket.set_hwm(settings.hwm_messages)
+    socket.set_hwm(hwm_messages)
     secure(socket)
     bind(socket, endpoint, setting)
     return socket
