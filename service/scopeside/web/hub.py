@@ -57,6 +57,7 @@ class Hub:
         self._picture: Picture | None = None
         self._seq = 0
         self._wants: list[Want] = []
+        self._acting: set[asyncio.Task[dict[str, Any]]] = set()
         self._woken = asyncio.Event()
         self._ended = threading.Event()
 
@@ -80,7 +81,16 @@ class Hub:
             self._wants.remove(want)
 
     async def act(self, cmd: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Do as a viewer says; FatalError with the service's sentence where it refuses."""
+        """Do as a viewer says; FatalError with the service's sentence where it refuses.
+
+        What was asked is done to its end, also where the viewer goes away meanwhile.
+        """
+        acting = asyncio.create_task(self._act(cmd, arguments))
+        self._acting.add(acting)
+        acting.add_done_callback(self._acting.discard)
+        return await asyncio.shield(acting)
+
+    async def _act(self, cmd: str, arguments: dict[str, Any]) -> dict[str, Any]:
         reply = await self._link.call(cmd, **arguments)
         if cmd == "name":
             self.known.rename(reply["community"], reply["name"])
