@@ -31,7 +31,7 @@ from scopeside_kernels import reference, reference_louvain
 from scopeside_kernels.chip_tables import chip_tables
 from scopeside_kernels.chips import chips
 from scopeside_kernels.contrast import contrast_tensors, contrast_window
-from scopeside_kernels.louvain.run import Rows, louvain
+from scopeside_kernels.louvain import Rows, louvain
 from scopeside_kernels.louvain.workspace import plan
 from scopeside_kernels.neighbours import Precision, neighbours, neighbours_room
 from scopeside_kernels.paint import paint
@@ -101,7 +101,14 @@ class Frame:
             for precision in PRECISIONS
         }
         self.graph = graph_tensors(self.nodes, K, device=device)
-        self.workspace = plan(self.nodes, 2 * K * self.nodes, device=device, resolution=RESOLUTION)
+        self.workspace = plan(
+            self.nodes,
+            2 * K * self.nodes,
+            device=device,
+            resolution=RESOLUTION,
+            # The interpreter runs starts one after the other; two of them know of each other.
+            starts=None if torch.device(device).type == "cuda" else 2,
+        )
         self.ids = empty(self.nodes, dtype=torch.int32)
         self.painting = paint_tables(self.origins, self.origins, chip, self.shape, device=device)
         self.labels = empty(*self.shape, dtype=torch.uint16)
@@ -199,7 +206,9 @@ def checked(frame: Frame) -> Row:
         and np.array_equal(graph.weights[:edges].cpu().numpy(), weights_E)
     )
     frame.louvain()
-    defined = reference_louvain.louvain(offsets, to_E, weights_E, resolution=RESOLUTION)
+    defined = reference_louvain.louvain(
+        offsets, to_E, weights_E, resolution=RESOLUTION, starts=frame.workspace.starts
+    )
     labels_N = frame.workspace.numbers_N.cpu().numpy()
     answer["louvain"] = np.array_equal(labels_N, defined.labels_N)
     answer["communities"] = defined.communities

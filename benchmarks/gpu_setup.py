@@ -131,7 +131,7 @@ def tf32(allowed: bool) -> Iterator[None]:  # noqa: FBT001  # a switch, and name
 def shorten_louvain() -> None:
     """Let the kernels' Louvain make few sweeps, in a rehearsal, for the interpreter's sake."""
     stage = reference_louvain.Stage
-    quick = partial(louvain.plan, schedule=((stage(6, 2), stage(4, 2)),))
+    quick = partial(louvain.plan, schedule=((stage(6, 2), stage(4, 2)),), starts=1)
     lane.plan_louvain = quick
     kernel.plan = quick
 

@@ -7,41 +7,75 @@ from fractions import Fraction
 from math import floor, frexp
 
 from scopeside.messages import Graph
-from scopeside_kernels.reference_louvain import Schedule
+from scopeside_kernels.reference_louvain import Schedule, Stage
 
 Weights = dict[int, dict[int, int]]
 """Of every node its neighbours and the weight to each."""
 
 
-def slow_louvain(graph: Graph, resolution: float, schedule: Schedule) -> tuple[list[int], int]:
+def slow_louvain(
+    graph: Graph, resolution: float, schedule: Schedule, starts: int
+) -> tuple[list[int], int]:
     """Labels from 0 by first nodes, and the score."""
     base = _fixed(graph)
     strength = {i: sum(row.values()) for i, row in base.items()}
     total = sum(strength.values())
     null = floor(Fraction(total) / Fraction(round(resolution * 2**30), 2**30) + Fraction(1, 2))
-    label = {i: i for i in base}
-    number, score, going = 0, 0, True
+    labels = [{i: i for i in base} for _ in range(starts)]
+    scores = [0] * starts
+    number = 0
     for cycle in schedule:
-        if not going:
-            break
-        weights, name_of, start, inner = base, {i: i for i in base}, dict(label), 0
-        strengths = strength
-        for place, stage in enumerate(cycle):
-            found, score, better = _stage(
-                weights, strengths, start, inner, null, stage.sweeps, stage.parts, number + place
+        seen = [dict(label) for label in labels]
+        for a in range(starts):
+            beside = seen[(a + 1) % starts]
+            labels[a], scores[a] = _cycle(
+                base, strength, labels[a], beside, scores[a], null, cycle, number, a
             )
-            if not better:
-                going = place > 0
-                break
-            name_of = {i: found[name] for i, name in name_of.items()}
-            label = dict(name_of)
-            weights, strengths, inner = _merged(weights, strengths, found, inner)
-            start = {c: c for c in weights}
         number += len(cycle)
+    score = max(scores)
+    label = labels[scores.index(score)]
     if null * total - total * total > score:
         label, score = dict.fromkeys(label, 0), null * total - total * total
     numbers: dict[int, int] = {}
     return [numbers.setdefault(label[i], len(numbers)) for i in sorted(label)], score
+
+
+def _cycle(
+    base: Weights,
+    strength: dict[int, int],
+    label: dict[int, int],
+    beside: dict[int, int],
+    score: int,
+    null: int,
+    cycle: tuple[Stage, ...],
+    number: int,
+    a: int,
+) -> tuple[dict[int, int], int]:
+    """Labels and score of one start after one cycle."""
+    weights, name_of, start, inner = base, {i: i for i in base}, label, 0
+    apart = False
+    for place, stage in enumerate(cycle):
+        seen = weights
+        if stage.within:
+            start = {i: i for i in base}
+            seen = {
+                i: {j: w for j, w in row.items() if (label[i], beside[i]) == (label[j], beside[j])}
+                for i, row in base.items()
+            }
+        salted = (number + place) * 64, a
+        found, reached, better = _stage(seen, strength, start, inner, null, stage, salted)
+        if not stage.within:
+            score = reached
+        if not better and not apart:
+            break
+        name_of = {i: found[name] for i, name in name_of.items()}
+        weights, strength, inner = _merged(weights, strength, found, inner)
+        if stage.within:
+            start = {name_of[i]: label[i] for i in base}
+        else:
+            label, start = dict(name_of), {c: c for c in weights}
+        apart = stage.within
+    return label, score
 
 
 def _fixed(graph: Graph) -> Weights:
@@ -64,10 +98,10 @@ def _stage(
     start: dict[int, int],
     inner: int,
     null: int,
-    sweeps: int,
-    parts: int,
-    number: int,
+    stage: Stage,
+    salted: tuple[int, int],
 ) -> tuple[dict[int, int], int, bool]:
+    sweeps, parts = stage.sweeps, stage.parts
     label, best, best_sweep, best_score, moved = start, start, 0, 0, [1]
     for sweep in range(sweeps):
         if sweep % parts == 0 and sum(moved[-parts:]) == 0:
@@ -87,9 +121,8 @@ def _stage(
             break
         after = dict(label)
         for i in weights:
-            if (_hash(i + (number * 64 + sweep // parts) * 0x9E3779B9) >> 16) % parts == (
-                sweep % parts
-            ):
+            salt = (salted[0] + sweep // parts) * 0x9E3779B9 + salted[1] * 0x1B873593
+            if (_hash(i + salt) >> 16) % parts == sweep % parts:
                 after[i] = _choice(i, weights[i], strength[i], label, sums, sizes, null)
         moved.append(sum(after[i] != label[i] for i in label))
         label = after

@@ -272,3 +272,64 @@ def test_only_weights_whose_distances_are_known_have_a_unit():
         assert load_settings(sets=[f"embed.weights={weights}"]).settings.distance_unit is None
     own = load_settings(sets=["embed.weights=mine.safetensors", "identity.unit=0.5"])
     assert own.settings.distance_unit == 0.5
+
+
+RULES = """
+[[rules]]
+name = "stop"
+watch = "fraction"
+community = "amorphous"
+above = 0.5
+
+[[rules]]
+name = "lost"
+watch = "drops"
+{second}
+"""
+
+
+def test_rules_are_tables_of_a_file_and_change_no_hash(tmp_path):
+    file = tmp_path / "rules.toml"
+    file.write_text(RULES.format(second='figure = "share"\nabove = 0.1'))
+    loaded = load_settings([file])
+    assert [rule.name for rule in loaded.settings.rules] == ["stop", "lost"]
+    assert loaded.settings.rules[0].community == "amorphous"
+    assert loaded.hash == load_settings().hash
+    changed = apply_live(loaded.settings, {"graph.resolution": 0.5})
+    assert changed.rules == loaded.settings.rules
+
+
+def test_the_rules_that_the_documentation_shows_are_allowed(tmp_path):
+    page = PRESETS.parent / "docs" / "steering.md"
+    (shown,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    file = tmp_path / "shown.toml"
+    file.write_text(shown)
+    watched = [rule.watch for rule in load_settings([file]).settings.rules]
+    assert watched == ["fraction", "front", "drops"]
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        ("abov = 1", "rules[1] (file FILE): Rule 'lost' has no key 'abov': did you mean 'above'?"),
+        ("above = '1'", "rules[1] (file FILE): Rule 'lost', key 'above', is not allowed"),
+        ("above = 1\ncommunity = 1", "rules[1] (file FILE): Rule 'lost' has no key 'community'"),
+        (
+            "above = 1\n[[rules]]\nname = 'stop'\nwatch = 'appears'",
+            "rules (file FILE): rule name 'stop' is given to more than one rule.",
+        ),
+        (
+            "above = 1\n[[rules]]\nname = 'x'\nwatch = 'fraction'",
+            "rules[2] (file FILE): Rule 'x' is not allowed: exactly one of above, below",
+        ),
+        (
+            "above = 1\n[[rules]]\nname = 'x'\nwatch = 'fractions'",
+            "rules[2] (file FILE): Rule 'x' is not allowed: watch must be one of fraction,",
+        ),
+    ],
+)
+def test_a_wrong_rule_is_refused_by_its_name_and_key(tmp_path, second, says):
+    file = tmp_path / "rules.toml"
+    file.write_text(RULES.format(second=second))
+    with pytest.raises(ConfigError, match=re.escape(says.replace("FILE", str(file)))):
+        load_settings([file])

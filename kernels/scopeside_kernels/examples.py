@@ -15,7 +15,7 @@ from scopeside_kernels.byteswap import byteswap
 from scopeside_kernels.chip_tables import chip_tables
 from scopeside_kernels.chips import chips
 from scopeside_kernels.contrast import contrast_tensors, contrast_window
-from scopeside_kernels.louvain.run import Rows, louvain
+from scopeside_kernels.louvain import Rows, louvain
 from scopeside_kernels.louvain.workspace import CARD, plan
 from scopeside_kernels.neighbours import Precision, neighbours
 from scopeside_kernels.normalise import normalise

@@ -27,6 +27,7 @@ COMMANDS = {
     "replay": "Publish recorded streams and files on schedule.",
     "record": "Record every message of a stream, with when it came.",
     "recording": "Show, verify, cut and export recordings.",
+    "control": "Ask a running service: name, targets, rules, pause and the rest.",
     "watch": "Show a running service's results in the terminal.",
     "doctor": "Say what this machine has, what will be used and what is missing.",
     "config": "Show the effective settings and where each comes from.",

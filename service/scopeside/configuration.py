@@ -23,6 +23,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from scopeside.errors import ConfigError
+from scopeside.rule_settings import fault_of_rule
 from scopeside.setting_keys import (
     DocumentedKey,
     documented_keys,
@@ -103,11 +104,11 @@ def apply_live(settings: Settings, values: Mapping[str, Any]) -> Settings:
 def config_hash(settings: Settings) -> str:
     """Return the first 12 hexadecimal digits of the SHA-256 of the settings' canonical JSON.
 
-    How a service is measured and shown, and whether it records, is no property of its results:
-    `bench`, `http` and `record` are left out.
+    How a service is measured and shown, what it records and keeps and what raises alarms is no
+    property of its results: `bench`, `http`, `record`, `rules` and `state` are left out.
     """
     canonical = json.dumps(
-        settings.model_dump(mode="json", exclude={"bench", "http", "record"}),
+        settings.model_dump(mode="json", exclude={"bench", "http", "record", "rules", "state"}),
         sort_keys=True,
         separators=(",", ":"),
         allow_nan=False,
@@ -241,14 +242,30 @@ def _validated(base: Mapping[str, Any], given: Mapping[str, _Given]) -> Settings
         # texts for paths.
         return Settings.model_validate_json(json.dumps(nest(values)), strict=True)
     except ValidationError as error:
-        problems = [_explained(problem["loc"], problem["msg"], given) for problem in error.errors()]
+        problems = [
+            _rule_explained(problem, given["rules"])
+            if problem["loc"][0] == "rules"
+            else _explained(problem["loc"], problem["msg"], given)
+            for problem in error.errors()
+        ]
         raise ConfigError("\n".join(dict.fromkeys(problems))) from error
 
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, list):
         return all(_is_plain(item) for item in value)
+    if isinstance(value, dict):
+        return all(_is_plain(item) for item in value.values())
     return value is None or isinstance(value, (str, int, float))
+
+
+def _rule_explained(problem: Mapping[str, Any], item: _Given) -> str:
+    _, *where = problem["loc"]
+    if not where or not isinstance(item.value, list):
+        return f"rules ({item.source}): {problem['msg'].removeprefix('Value error, ')}."
+    at, *inside = where
+    sentence = fault_of_rule({**problem, "loc": tuple(inside)}, item.value[at])
+    return f"rules[{at}] ({item.source}): {sentence}"
 
 
 def _explained(location: tuple[int | str, ...], message: str, given: Mapping[str, _Given]) -> str:

@@ -24,6 +24,7 @@ from scopeside.stages.communities import merge_small, undivided
 from scopeside.stages.descriptors import Descriptors
 from scopeside.stages.graph import build_graph
 from scopeside.stages.identity import IdentityTracker
+from scopeside.stages.identity.remembered import Remembered, looks_key, require_looks
 from scopeside.stages.labelmap import LabelMapper
 from scopeside.stages.mixture import mixture_of
 from scopeside.stages.preprocess import Preprocess
@@ -172,6 +173,17 @@ class Pipeline:
     def restore_reference(self, state: Mapping[str, Any]) -> None:
         """See `scopeside.ports.Segmenter`."""
         self._descriptors.reference.restore(state)
+
+    def identity_state(self) -> Mapping[str, Any]:
+        """See `scopeside.ports.Memory`."""
+        looks = looks_key(self._settings, self.provenance)
+        return {"series": self._series, "looks": looks, **self.tracker.remember().as_map()}
+
+    def restore_identities(self, state: Mapping[str, Any]) -> None:
+        """See `scopeside.ports.Memory`."""
+        require_looks(state, looks_key(self._settings, self.provenance))
+        self.tracker.recall(Remembered.from_map(state))
+        self._series = state.get("series")
 
     def _enter_series(self, series: str) -> None:
         if series == self._series:

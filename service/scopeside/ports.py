@@ -191,6 +191,40 @@ class Segmenter(Protocol):
         """
         ...
 
+    def identity_state(self) -> Mapping[str, Any]:
+        """See `Memory`."""
+        ...
+
+    def restore_identities(self, state: Mapping[str, Any]) -> None:
+        """See `Memory`."""
+        ...
+
+
+class Memory(Protocol):
+    """What of a pipeline outlasts the process, as numbers, texts, bytes, lists and maps.
+
+    Between two frames, none begun.
+    """
+
+    def identity_state(self) -> Mapping[str, Any]:
+        """Return identities, their names and the series that they belong to."""
+        ...
+
+    def restore_identities(self, state: Mapping[str, Any]) -> None:
+        """Take back what `identity_state` returned, in this process or an earlier one.
+
+        Raises ConfigError for what is no such state, or that of another encoder or other chips.
+        """
+        ...
+
+    def reference_state(self) -> Mapping[str, Any] | None:
+        """See `Segmenter`."""
+        ...
+
+    def restore_reference(self, state: Mapping[str, Any]) -> None:
+        """See `Segmenter`."""
+        ...
+
 
 class MessageTap(Protocol):
     """Takes a copy of every message received; never waits and never raises."""

@@ -13,7 +13,9 @@ from pydantic import Field, model_validator
 
 from scopeside.descriptor_settings import DescriptorSettings
 from scopeside.http_settings import HttpSettings
+from scopeside.rule_settings import Rules
 from scopeside.section import LIVE, Endpoint, Percent, Section, Sha256
+from scopeside.state_settings import StateSettings
 
 
 class IngestSettings(Section):
@@ -266,6 +268,9 @@ class Settings(Section):
     on_device: Literal["all", "encoder"] = "all"
     """What a GPU does: all stages but identities, or the encoder alone. CLAHE, hot pixels, the
     threshold graph and `shared` have no kernels: with one of them it is the encoder."""
+    rules: Rules = ()
+    """What raises alarms: tables `[[rules]]` of a file, each with the keys in docs/steering.md. The
+    control command `rules` changes them while the service runs."""
     ingest: IngestSettings = IngestSettings()
     limits: LimitSettings = LimitSettings()
     preprocess: PreprocessSettings = PreprocessSettings()
@@ -281,6 +286,7 @@ class Settings(Section):
     security: SecuritySettings = SecuritySettings()
     service: ServiceSettings = ServiceSettings()
     record: RecordSettings = RecordSettings()
+    state: StateSettings = StateSettings()
     log: LogSettings = LogSettings()
     bench: BenchSettings = BenchSettings()
 

@@ -1,7 +1,9 @@
 """`segment` on real files, without an encoder so that it is quick."""
 
+import csv
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,6 +76,52 @@ def test_a_stack_is_segmented_frame_by_frame(tmp_path, capsys, stack_TYX, name):
             assert overlay.size == (80, 96)
             assert np.asarray(overlay).std() > 0
     assert "5 frame(s) segmented" in capsys.readouterr().out
+    with (out / "descriptors.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    expected = [
+        (str(number), str(one["id"]), number_or_empty(one["descriptors"]["contrast"]))
+        for number, entry in enumerate(report["frames"])
+        for one in entry["communities"]
+    ]
+    assert [(row["frame"], row["id"], row["contrast"]) for row in rows] == expected
+    assert any(row["entropy_bits"] for row in rows)
+
+
+def number_or_empty(value):
+    return "" if value is None else str(value)
+
+
+def test_fronts_are_in_the_report_and_in_a_table_with_speeds_where_times_are_known(
+    tmp_path, monkeypatch
+):
+    stack_TYX = np.stack([two_phases((160, 160), split=64 + 4 * n, seed=n) for n in range(4)])
+    np.save(tmp_path / "film.npy", stack_TYX)
+    from scopeside import io
+
+    monkeypatch.setattr(io, "open_frames", timed(io.open_frames))
+    # Every community as it was found: without an encoder the two sides are much alike.
+    sets = [*SETS, "identity.merge_distance=0", "graph.resolution=0.5"]
+    assert segment(tmp_path / "film.npy", tmp_path / "out", sets=sets) == 0
+    _, report = written(tmp_path / "out")
+    with (tmp_path / "out" / "fronts.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    fronts = [one for entry in report["frames"] for one in entry["fronts"]]
+    assert len(fronts) >= 3
+    assert [float(row["position_px"]) for row in rows] == [one["position_px"] for one in fronts]
+    assert [[int(row["first_id"]), int(row["second_id"])] for row in rows] == [
+        one["between"] for one in fronts
+    ]
+    last = fronts[-1]
+    assert last["speed_px_per_s"] == pytest.approx(2.0 * last["speed_px_per_frame"])
+
+
+def timed(open_frames):
+    """Frames half a second apart, whatever their file says."""
+
+    def opened(path):
+        return replace(open_frames(path), times_s=[0.5 * n for n in range(4)])
+
+    return opened
 
 
 def test_an_image_is_a_stack_of_one(tmp_path, stack_TYX):

@@ -55,6 +55,8 @@ def test_every_file_is_written_and_the_report_is_plain_json(tmp_path):
     assert read["agreement"]["ari"] == 1.0
     assert len(read["per_frame"]) == 8
     assert read["per_frame"][0]["fractions"] == {"1": 0.5, "2": 0.5}
+    assert read["per_frame"][0]["descriptors"]["2"] == {"crystallinity": 0.25, "spacing_px": None}
+    assert read["per_frame"][0]["fronts"][0]["position_px"] == 33.5
     assert read["latency"]["stages"]["embed"]["p99_s"] == 0.2
 
 

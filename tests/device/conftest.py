@@ -32,12 +32,14 @@ def short_louvain():
 
     stage = reference_louvain.Stage
     schedule = ((stage(6, 2), stage(4, 2)),)
-    plan = partial(louvain.plan, schedule=schedule)
+    plan = partial(louvain.plan, schedule=schedule, starts=2)
     patch = pytest.MonkeyPatch()
     patch.setattr(lane, "plan_louvain", plan)
     patch.setattr(kernel, "plan", plan)
     patch.setattr(
-        reference_louvain, "louvain", partial(reference_louvain.louvain, schedule=schedule)
+        reference_louvain,
+        "louvain",
+        partial(reference_louvain.louvain, schedule=schedule, starts=2),
     )
     yield
     patch.undo()

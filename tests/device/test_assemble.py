@@ -70,6 +70,8 @@ def test_a_pipeline_on_a_card_agrees_with_the_cpus_by_the_same_network(on_card):
         "title": "cpu (Triton's interpreter)",
         "planned": 1,
         "captured": True,
+        "tile_chips": 6,
+        "out_of_memory": 0,
         "temperature_c": 41,
     }
 

@@ -15,6 +15,7 @@ from kernel_definitions import instead_of_kernels
 from scopeside.device import answers, back, contrast, front, pipeline, plan
 from scopeside.device.engines import kernel
 from scopeside.device.host_card import HostCard
+from scopeside.device.looks import DeviceLooks
 from scopeside.device.plan import LANES
 from scopeside.device.plans import PLANNED_KINDS
 from scopeside.errors import DeviceLostError, DeviceMemoryError, DropError, DropReason
@@ -82,6 +83,43 @@ def test_communities_are_measured_on_the_map_that_is_published(runs):
             assert community.mean_intensity == pytest.approx(frame.image_YX[mask_YX].mean())
             ys, xs = np.nonzero(mask_YX)
             assert community.bbox_px == (ys.min(), xs.min(), ys.max() + 1, xs.max() + 1)
+
+
+def test_descriptors_and_fronts_are_those_of_the_cpu_for_a_label_map_alike(runs):
+    for here, there in zip(*runs, strict=True):
+        for mine, theirs in zip(here.communities, there.communities, strict=True):
+            assert theirs.descriptors.keys() == mine.descriptors.keys()
+            for name, value in mine.descriptors.items():
+                told = theirs.descriptors[name]
+                assert told == (None if value is None else pytest.approx(value, rel=0.02)), name
+        for mine, theirs in zip(here.fronts, there.fronts, strict=True):
+            assert theirs.between == mine.between
+            assert theirs.position_px == pytest.approx(mine.position_px, abs=1.0)
+
+
+def test_distances_to_a_reference_on_the_card_are_those_of_the_cpu(quick):
+    cpu, device = on_cpu(settings_of()), on_device(settings_of())
+    for one in (cpu, device):
+        one.segment(FRAMES[0])
+        assert one.keep_reference() == (1, 2)
+    here, there = (one.segment(FRAMES[2]) for one in (cpu, device))
+    for mine, theirs in zip(here.communities, there.communities, strict=True):
+        far = mine.descriptors["reference_distance"]
+        assert theirs.descriptors["reference_distance"] == pytest.approx(far, abs=0.02)
+    assert device.reference_state().keys() == cpu.reference_state().keys()
+
+
+def test_the_reference_is_of_the_last_frame_finished_whatever_was_begun_since(quick, monkeypatch):
+    # A lane's embeddings are overwritten by the frame after the next, and nothing is remembered.
+    monkeypatch.setattr(DeviceLooks, "learn", lambda *_: None)
+    ahead, behind = on_device(settings_of()), on_device(settings_of())
+    begun = [ahead.begin(FRAMES[0]), ahead.begin(FRAMES[1])]
+    ahead.finish(begun[0])
+    ahead.begin(FRAMES[2])
+    ahead.keep_reference()
+    behind.segment(FRAMES[0])
+    behind.keep_reference()
+    assert ahead.reference_state() == behind.reference_state()
 
 
 def test_every_stage_of_the_cpu_has_its_time_and_so_have_the_copies(runs):
@@ -227,6 +265,8 @@ def test_while_warming_up_tiles_are_halved_until_all_that_a_frame_needs_fits(alo
         "title": HostCard().title,
         "planned": 1,
         "captured": True,
+        "tile_chips": 1,
+        "out_of_memory": 0,
     }
     np.testing.assert_array_equal(found.label_map.labels_YX, alone[0].label_map.labels_YX)
     device.recover()

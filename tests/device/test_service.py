@@ -87,7 +87,9 @@ def test_a_failure_on_the_card_costs_one_frame_and_the_rest_is_segmented(
     images = [two_phases(number).image_YX for number in range(COUNT)]
     with running(ipc_endpoints(tmp_path), sets=SETS) as service:
         results = collected(service, images, until=COUNT - 1)
-        totals = service.status()["totals"]
+        status = service.status()
+    totals = status["totals"]
+    assert status["gpu"]["out_of_memory"] == 1
     assert [result.frame for result in results] == [0, 2, 3, 4, 5]
     assert results[-1].accounting.dropped == {"compute": 1}
     assert totals["received"] == COUNT

@@ -28,7 +28,8 @@ CONTRACT = ("docs/wire-contract.md", "import msgpack")
 MAKE_KEYS = ("docs/security.md", "create_certificates")
 USE_KEYS = ("docs/security.md", "ClientKeys")
 RECORDING = ("docs/recording.md", "import h5py")
-TESTED = [PUBLISH, READ, CONTROL, CONTRACT, MAKE_KEYS, USE_KEYS, RECORDING]
+ALARM = ("docs/steering.md", "half amorphous")
+TESTED = [ALARM, PUBLISH, READ, CONTROL, CONTRACT, MAKE_KEYS, USE_KEYS, RECORDING]
 
 LIMIT_S = 60.0
 """Longest that a snippet may take on a busy machine."""
@@ -113,6 +114,26 @@ def test_frames_published_as_the_readme_shows_are_read_as_the_readme_shows(tmp_p
     text = "".join(lines)
     assert re.search(r"^frame \d+: \d+ ms$", text, re.MULTILINE)
     assert re.search(r"^  community \d+: \d+% of the frame, [01]\.\d\d sure$", text, re.MULTILINE)
+
+
+def test_the_alarm_snippet_hears_the_rule_that_the_page_declares(tmp_path):
+    endpoints = ipc_endpoints(tmp_path)
+    rule = '{name="half amorphous", watch="fraction", above=0.1}'
+    with (
+        running(endpoints, sets=["ingest.socket=pull", f"rules=[{rule}]"]) as service,
+        listening(on(endpoints, python_block(*ALARM)), tmp_path) as lines,
+        service.publisher(socket="push") as publisher,
+    ):
+        until_s, series = time.monotonic() + LIMIT_S, 0
+        # A listener hears nothing before it has joined: let the rule fire until it has.
+        while not lines:
+            assert time.monotonic() < until_s, "the listener printed nothing"
+            series += 1
+            publisher.start(f"s{series}")
+            publisher.frame(two_phases())
+            assert service.results.receive(LIMIT_S) is not None
+
+    assert re.fullmatch(r"blank the beam: \d+%, \d+ ms\n", lines[0])
 
 
 def until_settled(service) -> None:

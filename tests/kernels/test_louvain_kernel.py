@@ -25,10 +25,16 @@ from scopeside_kernels.louvain import (
     read,
     run,
 )
+from scopeside_kernels.louvain.ledger import HEAD_SIZE
 from scopeside_kernels.reference_louvain import GraphBoundsError, Stage
 
-SHORT = ((Stage(6, 2), Stage(5, 4)), (Stage(3, 2),))
-"""Few launches, as the interpreter takes milliseconds for each; both kinds of cycle."""
+SHORT = (
+    (Stage(6, 2), Stage(5, 4)),
+    (Stage(4, 2, within=True), Stage(4, 2)),
+    (Stage(3, 2),),
+)
+"""Few launches, as the interpreter takes milliseconds for each; every kind of stage."""
+STARTS = 2
 GARBAGE = -77
 
 
@@ -62,6 +68,7 @@ def planned(
     schedule: rules.Schedule = SHORT,
     blocks: Blocks | None = None,
     edges: int | None = None,
+    starts: int | None = STARTS,
 ) -> Workspace:
     """A workspace whose tensors hold garbage where a run may expect nothing."""
     workspace = plan(
@@ -71,6 +78,7 @@ def planned(
         resolution=resolution,
         schedule=schedule,
         blocks=blocks,
+        starts=starts,
     )
     for name in Workspace.__dataclass_fields__:
         tensor = getattr(workspace, name)
@@ -88,13 +96,14 @@ def check(graph: Graph, workspace: Workspace, *, resolution: float = 1.0) -> Non
         graph.weights_E,
         resolution=resolution,
         schedule=workspace.schedule,
+        starts=workspace.starts,
     )
     got = read(workspace)
     assert got.labels_N.dtype == np.int32
     assert np.array_equal(got.labels_N, wanted.labels_N)
     assert replace(got, labels_N=wanted.labels_N) == wanted
-    assert not workspace.keys_H[: workspace.places].any()
-    assert (workspace.keys_H[workspace.places :] == -1).all()
+    assert not workspace.keys_H[:, : workspace.places].any()
+    assert (workspace.keys_H[:, workspace.places :] == -1).all()
     assert not workspace.joint_H.any()
     assert not workspace.count_N.any()
 
@@ -110,9 +119,10 @@ def test_labels_are_those_of_the_definition(name: str) -> None:
 
 def test_whole_schedule_gives_the_labels_of_the_definition() -> None:
     graph = planted(64, 4, seed=2)
-    workspace = planned(graph, schedule=rules.SCHEDULE)
+    workspace = planned(graph, schedule=rules.SCHEDULE, starts=None)
     louvain(rows_of(graph), workspace)
     check(graph, workspace)
+    assert workspace.starts == rules.MOST_STARTS
 
 
 @pytest.mark.parametrize("resolution", [1 / 64, 0.3, 2.5])
@@ -131,7 +141,7 @@ def blocks_of(rows: int, tile: int, block: int) -> Blocks:
     "blocks", [blocks_of(32, 4, 32), blocks_of(64, 64, 16)], ids=["narrow tiles", "wide tiles"]
 )
 def test_how_launches_are_cut_into_programs_changes_nothing(blocks: Blocks) -> None:
-    graph = star(60)
+    graph = star(40)
     workspace = planned(graph, blocks=blocks)
     louvain(rows_of(graph), workspace)
     check(graph, workspace)
@@ -246,6 +256,19 @@ def test_graphs_that_do_not_fit_the_workspace_are_refused() -> None:
         louvain(replace(rows, weights_E=rows.weights_E.double()), planned(graph))
 
 
+def test_starts_share_nothing_but_the_graph() -> None:
+    """The first start's labels are those of a run with that start alone, but for stages within."""
+    graph = knn(50, 6, seed=1)
+    schedule = tuple(cycle for cycle in SHORT if not cycle[0].within)
+    alone, together = (planned(graph, schedule=schedule, starts=starts) for starts in (1, 3))
+    for workspace in (alone, together):
+        louvain(rows_of(graph), workspace)
+    check(graph, together)
+    assert read(together).score >= read(alone).score
+    first_ledger, its = alone.ledger[0].tolist(), together.ledger[0].tolist()
+    assert first_ledger[HEAD_SIZE:] == its[HEAD_SIZE:]
+
+
 def test_plans_beyond_the_bounds_are_refused() -> None:
     for nodes, edges in ((rules.MAX_NODES + 1, 1), (0, 1), (5, rules.MAX_EDGES + 1)):
         with pytest.raises(GraphBoundsError, match="fit the integers"):
@@ -255,6 +278,12 @@ def test_plans_beyond_the_bounds_are_refused() -> None:
     for stage in (Stage(33, 2), Stage(0, 2), Stage(4, 3)):
         with pytest.raises(ValueError, match="sweeps"):
             plan(5, 4, device=DEVICE, schedule=((stage,),))
+    for cycle in (
+        (Stage(4, 2, within=True),),
+        (Stage(4, 2), Stage(4, 2, within=True), Stage(4, 2)),
+    ):
+        with pytest.raises(ValueError, match="within comes first"):
+            plan(5, 4, device=DEVICE, schedule=(cycle,))
     blocks = Blocks(rows=1, tile=16, row_warps=1, block=64, block_warps=1)
     with pytest.raises(ValueError, match="every thread"):
         plan(5, 4, device=DEVICE, blocks=blocks)

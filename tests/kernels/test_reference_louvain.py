@@ -15,11 +15,19 @@ from scopeside_kernels import reference_louvain as rules
 from scopeside_kernels.reference_louvain import GraphBoundsError, Louvain, Stage, louvain
 from slow_louvain import slow_louvain
 
-SHORT = ((Stage(5, 2), Stage(6, 4)), (Stage(4, 2),))
+SHORT = (
+    (Stage(5, 2), Stage(6, 4)),
+    (Stage(4, 2, within=True), Stage(5, 2)),
+    (Stage(4, 2),),
+)
 
 
 def found(
-    graph: Graph, *, resolution: float = 1.0, schedule: rules.Schedule = rules.SCHEDULE
+    graph: Graph,
+    *,
+    resolution: float = 1.0,
+    schedule: rules.Schedule = rules.SCHEDULE,
+    starts: int | None = None,
 ) -> Louvain:
     return louvain(
         graph.offsets,
@@ -27,6 +35,7 @@ def found(
         graph.weights_E,
         resolution=resolution,
         schedule=schedule,
+        starts=starts,
     )
 
 
@@ -43,13 +52,13 @@ def graphs(draw: st.DrawFn) -> Graph:
 RESOLUTIONS = st.sampled_from([1 / 64, 0.2, 0.5, 1.0, 1.7, 8.0])
 
 
-@settings(max_examples=150, deadline=None)
-@given(graphs(), RESOLUTIONS, st.sampled_from([SHORT, rules.SCHEDULE]))
+@settings(max_examples=100, deadline=None)
+@given(graphs(), RESOLUTIONS, st.sampled_from([SHORT, rules.SCHEDULE]), st.integers(1, 3))
 def test_labels_and_score_are_those_of_the_rules_written_plainly(
-    graph: Graph, resolution: float, schedule: rules.Schedule
+    graph: Graph, resolution: float, schedule: rules.Schedule, starts: int
 ) -> None:
-    got = found(graph, resolution=resolution, schedule=schedule)
-    labels, score = slow_louvain(graph, resolution, schedule)
+    got = found(graph, resolution=resolution, schedule=schedule, starts=starts)
+    labels, score = slow_louvain(graph, resolution, schedule, starts)
     assert got.labels_N.tolist() == labels
     assert got.score == score
 
@@ -58,8 +67,8 @@ def test_labels_and_score_are_those_of_the_rules_written_plainly(
 @pytest.mark.parametrize("resolution", [0.3, 1.0, 2.5])
 def test_awkward_graphs_are_partitioned_by_the_rules(name: str, resolution: float) -> None:
     graph = GRAPHS[name]()
-    got = found(graph, resolution=resolution)
-    labels, score = slow_louvain(graph, resolution, rules.SCHEDULE)
+    got = found(graph, resolution=resolution, starts=2)
+    labels, score = slow_louvain(graph, resolution, rules.SCHEDULE, 2)
     assert got.labels_N.tolist() == labels
     assert got.score == score
 

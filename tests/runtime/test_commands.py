@@ -14,6 +14,7 @@ from scopeside.runtime.pulse import Pulse
 from scopeside.stages.books import Books
 from scopeside.stages.intake import Intake
 from scopeside.steering.steering import Steering
+from scopeside.wire.control import RulesRequest
 
 
 class Compute:
@@ -35,8 +36,9 @@ class Compute:
         self.told.append("reference")
         return (1, 4)
 
-    def reset(self):
+    def reset(self, *, then):
         self.told.append("reset")
+        then()
 
 
 class Parts:
@@ -64,7 +66,12 @@ class Parts:
             lambda: self.announced.append(self.lifecycle.state),
             Measures((self.frames,), FaultLog(lambda event: None)),
             Previews(corrected=False),
-            Steering(lambda event: None),
+            Steering(
+                (),
+                emit=lambda event: None,
+                fault=lambda code, message: None,
+                totals=self.books.totals,
+            ),
         )
 
     def warm(self):
@@ -163,3 +170,19 @@ def test_drain_asks_for_the_stop(parts):
     parts.warm()
     assert parts.commands.drain() == {"state": "draining"}
     assert parts.lifecycle.stop_requested.is_set()
+
+
+def test_rules_change_live_and_show_in_the_configuration(parts):
+    before = parts.commands.config()
+    rule = {"name": "stop", "watch": "fraction", "above": 0.5}
+    ask = lambda **fields: parts.commands.rules(RulesRequest(v=1, cmd="rules", **fields))  # noqa: E731
+    assert [one["name"] for one in ask(action="set", rule=rule)["rules"]] == ["stop"]
+    after = parts.commands.config()
+    assert after["config"]["rules"][0]["above"] == 0.5
+    assert after["sources"]["rules"] == "control"
+    assert after["hash"] == before["hash"], "rules change no result"
+    with pytest.raises(ConfigError, match="There is no rule 'go'; those in force: stop"):
+        ask(action="remove", name="go")
+    assert ask(action="remove", name="stop") == {"rules": [], "states": {}}
+    with pytest.raises(ConfigError, match="Rule 'stop' has no key 'abov': did you mean 'above'"):
+        ask(action="set", rule={"name": "stop", "watch": "fraction", "abov": 0.5})

@@ -1,6 +1,7 @@
 """Targets, visited points and the reference over real sockets."""
 
 import pytest
+import zmq
 
 from live import ANSWER_S, ipc_endpoints, plain_requester, running, two_phases
 from scopeside.errors import ServiceError
@@ -67,3 +68,54 @@ def test_the_reference_is_kept_of_the_newest_frame(endpoints):
         later = service.results.receive(ANSWER_S)
         far = [one.descriptors["reference_distance"] for one in later.communities]
         assert all(0 <= value < 0.5 for value in far)
+
+
+def test_an_alarm_is_out_before_the_result_that_set_it_off(endpoints):
+    rule = {"name": "stop", "watch": "fraction", "above": 0.2, "repeat": False}
+    with (
+        running(endpoints, sets=["ingest.socket=pull"]) as service,
+        service.publisher(socket="push") as publisher,
+    ):
+        assert service.control.call("rules", action="set", rule=rule)["rules"][0]["above"] == 0.2
+        publisher.start("s")
+        publisher.frame(two_phases())
+        result = service.results.receive(ANSWER_S)
+        told = event(service, "alarm")
+        assert (told["rule"], told["series"], told["frame"]) == ("stop", "s", 0)
+        assert told["value"] == result.communities[0].fraction
+        assert told["t_received_ns"] == result.timing.t_received_ns
+        assert 0 < told["rule_latency_s"] < result.timing.service_s
+        assert told["t_ns"] < result.timing.t_published_ns
+        states = service.control.call("rules")["states"]
+        assert states == {"stop": {"fired": 1, "done": True}}
+
+
+def test_drops_raise_an_alarm_at_a_heartbeat_though_no_frame_is_segmented(endpoints):
+    rules = 'rules=[{name="lost", watch="drops", above=3}]'
+    with running(endpoints, sets=[rules, "ingest.socket=pull"]) as service:
+        sender = zmq.Context.instance().socket(zmq.PUSH)
+        sender.bind(endpoints.frames)
+        try:
+            for _ in range(4):
+                sender.send_multipart([b"nonsense", b"", b""])
+            told = event(service, "alarm")
+        finally:
+            sender.close(linger=0)
+    assert (told["rule"], told["frame"], told["rule_latency_s"]) == ("lost", None, None)
+    assert 3 <= told["value"] <= 4
+
+
+def test_a_service_that_is_stopped_keeps_what_its_last_frames_taught_it(endpoints, tmp_path):
+    sets = ["ingest.socket=pull", f"state.file={tmp_path / 'session.state'}"]
+    with running(endpoints, sets=sets) as service, service.publisher(socket="push") as publisher:
+        publisher.start("s")
+        for number in range(5):
+            publisher.frame(two_phases(seed=number))
+            last = service.results.receive(ANSWER_S)
+        assert service.control.call("status")["state_file"]["error"] is None
+    with running(endpoints, sets=sets) as service, service.publisher(socket="push") as publisher:
+        publisher.start("s")
+        publisher.frame(two_phases(seed=5), number=5)
+        after = service.results.receive(ANSWER_S)
+    ages = {one.id: one.age for one in last.communities}
+    assert {one.id: one.age - 1 for one in after.communities} == ages

@@ -6,7 +6,9 @@
 Proven in Triton's interpreter and compiled for cards from sm_80 to sm_120.
 """
 
-from scopeside_kernels.louvain.run import Rows, launches, louvain, read
+from scopeside_kernels.louvain.answer import read
+from scopeside_kernels.louvain.rows import Rows
+from scopeside_kernels.louvain.run import launches, louvain
 from scopeside_kernels.louvain.workspace import CARD, INTERPRETER, Blocks, Workspace, plan
 
 __all__ = [

@@ -1,5 +1,8 @@
 """Where a cycle ends and where it begins: both on the nodes of the given graph.
 
+The second axis of a launch is that of starts, as everywhere between the first two and the last
+three launches. From one start to the next it is `room` in snapshots and `size` in ledgers.
+
 Shape suffixes: N nodes; S snapshots of a stage; B nodes of a block.
 """
 
@@ -9,33 +12,54 @@ import triton
 import triton.language as tl
 
 from scopeside_kernels import reference_louvain as rules
-from scopeside_kernels.louvain.ledger import ALIVE, NULL, SCORE, TOTAL, best_of, record_of
+from scopeside_kernels.louvain.ledger import (
+    ALIVE,
+    NAME_BITS,
+    NULL,
+    SCORE,
+    TOTAL,
+    best_of,
+    record_of,
+)
 
 _RESOLUTION_BITS = tl.constexpr(rules.RESOLUTION_BITS)
 
 
-@triton.jit(do_not_specialize=["nodes", "stage"])
+@triton.jit(do_not_specialize=["nodes", "starts", "room", "size"])
 def restart_kernel(
     strength_N: tl.tensor,
     labels_N: tl.tensor,
+    bound_N: tl.tensor,
     history_SN: tl.tensor,
     sums_SN: tl.tensor,
     sizes_SN: tl.tensor,
     resolution: tl.tensor,
     ledger: tl.tensor,
     nodes: tl.tensor,
-    stage: tl.tensor,
+    starts: tl.tensor,
+    room: tl.tensor,
+    size: tl.tensor,
+    ALONE: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:
-    """Make the labels found so far the first snapshot of a stage on the given graph.
+    """Make the labels found so far, or with `ALONE` single nodes, the first snapshot of a stage.
 
-    The sums and sizes of that snapshot must be zero, which the launch before sees to.
+    The sums and sizes of that snapshot must be zero, which the launch before sees to. With `ALONE`
+    a stage within follows: what a node was in, here and in the next start, is kept as one number.
     """
-    if tl.load(record_of(ledger, stage) + ALIVE) == 0:
-        return
+    start = tl.program_id(1)
+    history_SN += start * room
+    sums_SN += start * room
+    sizes_SN += start * room
     node_B = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside_B = node_B < nodes
-    label_B = tl.load(labels_N + node_B, mask=inside_B, other=0)
+    label_B = tl.load(labels_N + start * nodes + node_B, mask=inside_B, other=0)
+    if ALONE:
+        beside = (start + 1) % starts
+        beside_B = tl.load(labels_N + beside * nodes + node_B, mask=inside_B, other=0)
+        bound_B = (label_B.to(tl.int64) << NAME_BITS) | beside_B
+        tl.store(bound_N + start * nodes + node_B, bound_B, mask=inside_B)
+        label_B = node_B
     strength_B = tl.load(strength_N + node_B, mask=inside_B, other=0)
     tl.store(history_SN + node_B, label_B, mask=inside_B)
     tl.atomic_add(sums_SN + label_B, strength_B, mask=inside_B, sem="relaxed")
@@ -43,10 +67,10 @@ def restart_kernel(
     if tl.program_id(0) == 0:
         fixed = tl.load(resolution)
         total = tl.load(ledger + TOTAL)
-        tl.store(ledger + NULL, ((total << _RESOLUTION_BITS) + fixed // 2) // fixed)
+        tl.store(ledger + start * size + NULL, ((total << _RESOLUTION_BITS) + fixed // 2) // fixed)
 
 
-@triton.jit(do_not_specialize=["nodes", "stage", "first_stage"])
+@triton.jit(do_not_specialize=["nodes", "stage", "room", "size"])
 def settle_kernel(
     history_SN: tl.tensor,
     labels_N: tl.tensor,
@@ -56,20 +80,29 @@ def settle_kernel(
     ledger: tl.tensor,
     nodes: tl.tensor,
     stage: tl.tensor,
-    first_stage: tl.tensor,
+    room: tl.tensor,
+    size: tl.tensor,
     BASE: tl.constexpr,
+    APART: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:
-    """Take over what a cycle's last stage found and clear the table for the next cycle.
+    """Take over what a cycle's last stage found and clear the way for the next cycle.
 
-    That one is alive if the first stage of this one found anything. `BASE` says that the last
-    stage's nodes are those of the given graph, as in a cycle of one stage.
+    `BASE` says that the last stage's nodes are those of the given graph, as in a cycle of one
+    stage; `APART`, that it came after a stage within: then the labels name its nodes even where it
+    found nothing better than what it began with.
     """
+    start = tl.program_id(1)
+    labels_N += start * nodes
+    history_SN += start * room
+    sums_SN += start * room
+    sizes_SN += start * room
+    ledger += start * size
     node_B = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside_B = node_B < nodes
     if tl.load(record_of(ledger, stage) + ALIVE) != 0:
         best, score = best_of(ledger, stage)
-        if best > 0:
+        if APART or best > 0:
             place_B = node_B
             if not BASE:
                 place_B = tl.load(labels_N + node_B, mask=inside_B, other=0)
@@ -81,8 +114,6 @@ def settle_kernel(
     for snapshot in tl.static_range(2):
         tl.store(sums_SN + snapshot * nodes + node_B, zero_B, mask=inside_B)
         tl.store(sizes_SN + snapshot * nodes + node_B, zero_B, mask=inside_B)
-    tl.store(first_N + node_B, zero_B + nodes, mask=inside_B)
+    tl.store(first_N + node_B, zero_B + nodes, mask=inside_B & (start == 0))
     if tl.program_id(0) == 0:
-        alive = tl.load(record_of(ledger, first_stage) + ALIVE)
-        first_best, _ = best_of(ledger, first_stage)
-        tl.store(record_of(ledger, stage + 1) + ALIVE, alive * (first_best > 0))
+        tl.store(record_of(ledger, stage + 1) + ALIVE, 1)

@@ -27,7 +27,7 @@ from scopeside_kernels.louvain.ledger import (
 from scopeside_kernels.louvain.sweep import hashed
 
 
-@triton.jit(do_not_specialize=["nodes", "stage", "places"])
+@triton.jit(do_not_specialize=["nodes", "stage", "places", "edges", "room", "size"])
 def join_kernel(
     begin_N: tl.tensor,
     end_N: tl.tensor,
@@ -35,6 +35,7 @@ def join_kernel(
     weights_E: tl.tensor,
     history_SN: tl.tensor,
     labels_N: tl.tensor,
+    parent_N: tl.tensor,
     keys_H: tl.tensor,
     joint_H: tl.tensor,
     count_N: tl.tensor,
@@ -42,7 +43,12 @@ def join_kernel(
     nodes: tl.tensor,
     stage: tl.tensor,
     places: tl.tensor,
+    edges: tl.tensor,
+    room: tl.tensor,
+    size: tl.tensor,
     BASE: tl.constexpr,
+    WITHIN: tl.constexpr,
+    APART: tl.constexpr,
     ROWS: tl.constexpr,
     TILE: tl.constexpr,
 ) -> None:
@@ -50,24 +56,46 @@ def join_kernel(
 
     `places` is a power of two, at least twice the edges. Beyond it the table has one place for
     each lane of a block, never empty, where lanes without an edge look in vain.
+
+    `BASE` says that the stage's nodes are those of the given graph. After a stage `WITHIN` the
+    labels name what the next stage takes for nodes, and the community that each of them was in
+    is kept as its parent; all its nodes write the same one. After the stage behind that (`APART`)
+    even what it began with is taken over, as the labels name its nodes.
     """
+    start = tl.program_id(1)
+    if not BASE:
+        begin_N += start * nodes
+        end_N += start * nodes
+        neighbours_E += start * edges
+        weights_E += start * edges
+    history_SN += start * room
+    labels_N += start * nodes
+    parent_N += start * nodes
+    keys_H += start * (places + ROWS * TILE)
+    joint_H += start * places
+    count_N += start * nodes
+    ledger += start * size
     record = record_of(ledger, stage)
     if tl.load(record + ALIVE) == 0:
         return
     best, score = best_of(ledger, stage)
     if tl.program_id(0) == 0:
-        tl.store(ledger + SCORE, score)
-        if best > 0:
+        if not WITHIN:
+            tl.store(ledger + SCORE, score)
+        if APART or best > 0:
             inside = tl.load(record + INSIDE) + inner_of(record, best)
             next_record = record_of(ledger, stage + 1)
             tl.store(next_record + INSIDE, inside)
             tl.store(next_record + ALIVE, 1)
-    if best == 0:
+    if not APART and best == 0:
         return
     found_N = history_SN + best * nodes
     row_R = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     inside_R = row_R < nodes
     group_R = tl.load(found_N + row_R, mask=inside_R, other=0)
+    if WITHIN:
+        held_R = tl.load(labels_N + row_R, mask=inside_R, other=0)
+        tl.store(parent_N + group_R, held_R, mask=inside_R)
     if BASE:
         tl.store(labels_N + row_R, group_R, mask=inside_R)
     else:
@@ -102,19 +130,35 @@ def join_kernel(
         tl.atomic_add(count_N + from_RT, 1, mask=fresh_RT, sem="relaxed")
 
 
-@triton.jit(do_not_specialize=["nodes", "stage"])
+@triton.jit(do_not_specialize=["nodes", "stage", "room", "size"])
 def place_kernel(
     count_N: tl.tensor,
     begin_N: tl.tensor,
     end_N: tl.tensor,
     strength_N: tl.tensor,
     sums_SN: tl.tensor,
+    sizes_SN: tl.tensor,
     ledger: tl.tensor,
     nodes: tl.tensor,
     stage: tl.tensor,
+    room: tl.tensor,
+    size: tl.tensor,
+    WITHIN: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:
-    """Give every community its row, empty as yet, and its strength; which row is no matter."""
+    """Give every community its row, empty as yet, and its strength; which row is no matter.
+
+    After a stage `WITHIN`, whose best snapshot is not its first, the sums and sizes of the first
+    one are cleared for what the next launch adds.
+    """
+    start = tl.program_id(1)
+    count_N += start * nodes
+    begin_N += start * nodes
+    end_N += start * nodes
+    strength_N += start * nodes
+    sums_SN += start * room
+    sizes_SN += start * room
+    ledger += start * size
     if tl.load(record_of(ledger, stage + 1) + ALIVE) == 0:
         return
     best, _ = best_of(ledger, stage)
@@ -131,9 +175,12 @@ def place_kernel(
     tl.store(count_N + node_B, tl.zeros([BLOCK], tl.int32), mask=inside_B)
     strength_B = tl.load(sums_SN + best * nodes + node_B, mask=inside_B, other=0)
     tl.store(strength_N + node_B, strength_B, mask=inside_B)
+    if WITHIN:
+        tl.store(sums_SN + node_B, tl.zeros([BLOCK], tl.int32), mask=inside_B)
+        tl.store(sizes_SN + node_B, tl.zeros([BLOCK], tl.int32), mask=inside_B)
 
 
-@triton.jit(do_not_specialize=["nodes", "stage", "places"])
+@triton.jit(do_not_specialize=["nodes", "stage", "places", "edges", "room", "size", "spare"])
 def fill_kernel(
     keys_H: tl.tensor,
     joint_H: tl.tensor,
@@ -141,6 +188,7 @@ def fill_kernel(
     neighbours_E: tl.tensor,
     weights_E: tl.tensor,
     strength_N: tl.tensor,
+    parent_N: tl.tensor,
     history_SN: tl.tensor,
     sums_SN: tl.tensor,
     sizes_SN: tl.tensor,
@@ -148,9 +196,30 @@ def fill_kernel(
     nodes: tl.tensor,
     stage: tl.tensor,
     places: tl.tensor,
+    edges: tl.tensor,
+    room: tl.tensor,
+    size: tl.tensor,
+    spare: tl.tensor,
+    WITHIN: tl.constexpr,
     BLOCK: tl.constexpr,
 ) -> None:
-    """Move the table's edges into the rows, empty it, and put every new node by itself."""
+    """Move the table's edges into the rows, empty it, and put every new node by itself.
+
+    After a stage `WITHIN` every new node goes to its parent. `spare` counts the places that the
+    table has beyond `places`.
+    """
+    start = tl.program_id(1)
+    keys_H += start * (places + spare)
+    joint_H += start * places
+    end_N += start * nodes
+    neighbours_E += start * edges
+    weights_E += start * edges
+    strength_N += start * nodes
+    parent_N += start * nodes
+    history_SN += start * room
+    sums_SN += start * room
+    sizes_SN += start * room
+    ledger += start * size
     if tl.load(record_of(ledger, stage + 1) + ALIVE) == 0:
         return
     at_B = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -169,8 +238,17 @@ def fill_kernel(
 
     node_B = at_B < nodes
     strength_B = tl.load(strength_N + at_B, mask=node_B, other=0)
-    tl.store(history_SN + at_B, at_B, mask=node_B)
-    tl.store(sums_SN + at_B, strength_B, mask=node_B)
+    if WITHIN:
+        best, _ = best_of(ledger, stage)
+        # Names that no new node has must not count in the community that is called like them.
+        lives_B = tl.load(sizes_SN + best * nodes + at_B, mask=node_B, other=0) > 0
+        parent_B = tl.load(parent_N + at_B, mask=lives_B, other=0)
+        tl.store(history_SN + at_B, tl.where(lives_B, parent_B, at_B), mask=node_B)
+        tl.atomic_add(sums_SN + parent_B, strength_B, mask=lives_B, sem="relaxed")
+        tl.atomic_add(sizes_SN + parent_B, 1, mask=lives_B, sem="relaxed")
+    else:
+        tl.store(history_SN + at_B, at_B, mask=node_B)
+        tl.store(sums_SN + at_B, strength_B, mask=node_B)
+        tl.store(sizes_SN + at_B, tl.zeros([BLOCK], tl.int32) + 1, mask=node_B)
     tl.store(sums_SN + nodes + at_B, tl.zeros([BLOCK], tl.int32), mask=node_B)
-    tl.store(sizes_SN + at_B, tl.zeros([BLOCK], tl.int32) + 1, mask=node_B)
     tl.store(sizes_SN + nodes + at_B, tl.zeros([BLOCK], tl.int32), mask=node_B)

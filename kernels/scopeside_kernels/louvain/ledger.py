@@ -3,12 +3,16 @@
 The head holds what is known of the whole run, then every stage has a record. A launch only reads
 what launches before it wrote, except for sums that it adds to, so no order within a launch matters.
 
-    head     EDGES, LARGEST (bits of the largest weight), TOTAL, NULL, SCORE, COMMUNITIES
+    head     EDGES, LARGEST (bits of the largest weight), TOTAL, NULL, SCORE, COMMUNITIES, CHOSEN
     record   RAN, MOVED, SQUARES by sweep, INNER by share and sweep, then ALIVE, INSIDE, PLACED
 
 `RAN` of a sweep says that its snapshot was judged: `INNER` is then the weight inside communities
 beyond `INSIDE` (what lies inside the stage's nodes) and `SQUARES` the sum of squared strengths.
 `PLACED` counts the edges of the next stage that have got their place.
+
+Every start has a ledger of its own, one behind the other. What is the same for all of them
+(`EDGES`, `LARGEST`, `TOTAL`) and the answer (`COMMUNITIES`, `CHOSEN`: the start that is taken)
+stand in the first one; `NULL` and `SCORE` in each.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ TOTAL = tl.constexpr(2)
 NULL = tl.constexpr(3)
 SCORE = tl.constexpr(4)
 COMMUNITIES = tl.constexpr(5)
+CHOSEN = tl.constexpr(6)
 
 MOVED = tl.constexpr(SWEEPS)
 SQUARES = tl.constexpr(2 * SWEEPS)
@@ -55,6 +60,21 @@ _RECORD = tl.constexpr(RECORD_SIZE)
 def record_of(ledger: tl.tensor, stage: tl.tensor) -> tl.tensor:
     """Return a pointer to a stage's record."""
     return ledger + _HEAD + stage * _RECORD
+
+
+@triton.jit
+def best_start(ledger: tl.tensor, size: tl.tensor, starts: tl.tensor) -> tl.tensor:
+    """Return the start with the best score, the first of equals, and that score.
+
+    `size` is that of a ledger.
+    """
+    chosen = tl.full([], 0, tl.int32)
+    score = tl.load(ledger + SCORE)
+    for start in range(1, starts):
+        other = tl.load(ledger + start * size + SCORE)
+        chosen = tl.where(other > score, start, chosen)
+        score = tl.maximum(score, other)
+    return chosen, score
 
 
 @triton.jit

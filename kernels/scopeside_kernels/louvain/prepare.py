@@ -43,7 +43,7 @@ def measure_kernel(
     tl.atomic_add(ledger + EDGES, tl.sum(degree_R.to(tl.int64), axis=0), sem="relaxed")
 
 
-@triton.jit(do_not_specialize=["nodes"])
+@triton.jit(do_not_specialize=["nodes", "starts", "room", "size"])
 def begin_kernel(
     begin_N: tl.tensor,
     end_N: tl.tensor,
@@ -55,11 +55,17 @@ def begin_kernel(
     sizes_SN: tl.tensor,
     ledger: tl.tensor,
     nodes: tl.tensor,
+    starts: tl.tensor,
+    room: tl.tensor,
+    size: tl.tensor,
     WEIGHTED: tl.constexpr,
     ROWS: tl.constexpr,
     TILE: tl.constexpr,
 ) -> None:
-    """Round the weights, sum them by row and in total, and put every node by itself."""
+    """Round the weights, sum them by row and in total, and put every node by itself in each start.
+
+    From one start to the next it is `room` in snapshots and `size` in ledgers.
+    """
     row_R = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     inside_R = row_R < nodes
     begin_R = tl.load(begin_N + row_R, mask=inside_R, other=0)
@@ -85,10 +91,14 @@ def begin_kernel(
         tl.store(fixed_E + at_RT, fixed_RT, mask=edge_RT)
         strength_R += tl.sum(tl.where(edge_RT, fixed_RT, 0), axis=1)
     tl.store(strength_N + row_R, strength_R, mask=inside_R)
-    tl.store(labels_N + row_R, row_R, mask=inside_R)
-    for snapshot in tl.static_range(2):
-        tl.store(sums_SN + snapshot * nodes + row_R, tl.zeros([ROWS], tl.int32), mask=inside_R)
-        tl.store(sizes_SN + snapshot * nodes + row_R, tl.zeros([ROWS], tl.int32), mask=inside_R)
+    zero_R = tl.zeros([ROWS], tl.int32)
+    for start in range(starts):
+        tl.store(labels_N + start * nodes + row_R, row_R, mask=inside_R)
+        for snapshot in tl.static_range(2):
+            at_R = start * room + snapshot * nodes + row_R
+            tl.store(sums_SN + at_R, zero_R, mask=inside_R)
+            tl.store(sizes_SN + at_R, zero_R, mask=inside_R)
     tl.atomic_add(ledger + TOTAL, tl.sum(strength_R.to(tl.int64), axis=0), sem="relaxed")
     if tl.program_id(0) == 0:
-        tl.store(record_of(ledger, 0) + ALIVE, 1)
+        for start in range(starts):
+            tl.store(record_of(ledger + start * size, 0) + ALIVE, 1)

@@ -8,52 +8,17 @@ Shape suffixes: N nodes; E places of edge arrays.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import triton
 
 from scopeside_kernels import reference_louvain as rules
 from scopeside_kernels.louvain.cycle import restart_kernel, settle_kernel
 from scopeside_kernels.louvain.join import fill_kernel, join_kernel, place_kernel
-from scopeside_kernels.louvain.ledger import (
-    ALIVE,
-    COMMUNITIES,
-    HEAD_SIZE,
-    NULL,
-    RECORD_SIZE,
-    SCORE,
-    SWEEPS,
-    TOTAL,
-)
 from scopeside_kernels.louvain.number import first_kernel, number_kernel, rank_kernel
 from scopeside_kernels.louvain.prepare import begin_kernel, measure_kernel
+from scopeside_kernels.louvain.rows import Rows, coarse_rows, require_fit
 from scopeside_kernels.louvain.sweep import sweep_kernel
 from scopeside_kernels.louvain.workspace import Blocks, Workspace
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """A symmetric graph without loops: row i holds edges `begin_N[i]` to `end_N[i]`.
-
-    CSR (`from_csr`) and ELL (begins at multiples of the width) are both of this form, and hubs
-    need no place of their own: a row is as long as it is. Offsets are int32 or int64,
-    neighbours int32, weights float32, finite and not negative, or None for ones. Places between
-    rows may hold anything.
-    """
-
-    begin_N: torch.Tensor
-    end_N: torch.Tensor
-    neighbours_E: torch.Tensor
-    weights_E: torch.Tensor | None
-
-    @classmethod
-    def from_csr(
-        cls, offsets: torch.Tensor, neighbours_E: torch.Tensor, weights_E: torch.Tensor | None
-    ) -> Rows:
-        return cls(
-            begin_N=offsets[:-1], end_N=offsets[1:], neighbours_E=neighbours_E, weights_E=weights_E
-        )
 
 
 def louvain(rows: Rows, workspace: Workspace) -> torch.Tensor:
@@ -64,19 +29,21 @@ def louvain(rows: Rows, workspace: Workspace) -> torch.Tensor:
     compiles. Rows must keep their promises: they are not checked on the device.
     Raises ValueError where the graph's shape or types do not fit the workspace.
     """
-    _check(rows, workspace)
+    require_fit(rows, workspace)
     workspace.ledger.zero_()
     _prepare(rows, workspace)
     number = 0
     for cycle in workspace.schedule:
-        _restart(workspace, number)
+        _restart(workspace, alone=cycle[0].within)
         for place, stage in enumerate(cycle):
-            level = rows if place == 0 else _coarse(workspace)
-            _sweep(level, workspace, stage, number + place, base=place == 0)
+            base, apart = place == 0, place == 1 and cycle[0].within
+            level = rows if base else coarse_rows(workspace)
+            _sweep(level, workspace, stage, number + place, base=base)
             if place < len(cycle) - 1:
-                _join(level, workspace, number + place, base=place == 0)
+                within = stage.within
+                _join(level, workspace, number + place, base=base, within=within, apart=apart)
         last = number + len(cycle) - 1
-        _settle(workspace, last, number, base=len(cycle) == 1)
+        _settle(workspace, last, base=base, apart=apart)
         number = last + 1
     _number(workspace)
     return workspace.numbers_N
@@ -93,60 +60,20 @@ def _rank_block(blocks: Blocks) -> int:
     return max(blocks.block, 1024)
 
 
-def read(workspace: Workspace) -> rules.Louvain:
-    """Wait for the last run and return its result on the host."""
-    ledger = workspace.ledger.cpu()
-    head = ledger[:HEAD_SIZE].tolist()
-    total, null, score = head[TOTAL.value], head[NULL.value], head[SCORE.value]
-    records = ledger[HEAD_SIZE:].view(-1, RECORD_SIZE)[:-1]
-    ran = records[records[:, ALIVE.value] != 0, :SWEEPS].sum(dim=1)
-    return rules.Louvain(
-        labels_N=workspace.numbers_N.cpu().numpy().copy(),
-        communities=head[COMMUNITIES.value],
-        modularity=rules.score_modularity(score, total, null),
-        score=score,
-        sweeps=tuple(ran.tolist()),
-    )
+def _by_rows(workspace: Workspace) -> tuple[int, int]:
+    return (triton.cdiv(workspace.nodes, workspace.blocks.rows), workspace.starts)
 
 
-def _check(rows: Rows, workspace: Workspace) -> None:
-    nodes, edges = len(rows.begin_N), len(rows.neighbours_E)
-    if nodes != workspace.nodes or len(rows.end_N) != nodes or edges > workspace.edges:
-        raise ValueError(
-            f"The workspace was planned for {workspace.nodes} nodes and {workspace.edges} places"
-            f" for edges; the graph has {nodes} and {edges}."
-        )
-    if rows.neighbours_E.dtype != torch.int32:
-        raise ValueError(f"Neighbours are int32, not {rows.neighbours_E.dtype}.")
-    if rows.weights_E is None:
-        return
-    if rows.weights_E.dtype != torch.float32 or len(rows.weights_E) != edges:
-        raise ValueError("Weights are float32, one for each place of the neighbours.")
-
-
-def _coarse(workspace: Workspace) -> Rows:
-    """The workspace's own rows, with the integer weights."""
-    return Rows(
-        begin_N=workspace.begin_N,
-        end_N=workspace.end_N,
-        neighbours_E=workspace.neighbours_E,
-        weights_E=workspace.weights_E,
-    )
-
-
-def _by_rows(workspace: Workspace) -> tuple[int]:
-    return (triton.cdiv(workspace.nodes, workspace.blocks.rows),)
-
-
-def _by_blocks(workspace: Workspace) -> tuple[int]:
-    return (triton.cdiv(workspace.nodes, workspace.blocks.block),)
+def _by_blocks(workspace: Workspace) -> tuple[int, int]:
+    return (triton.cdiv(workspace.nodes, workspace.blocks.block), workspace.starts)
 
 
 def _prepare(rows: Rows, workspace: Workspace) -> None:
     blocks = workspace.blocks
     weighted = rows.weights_E is not None
     weights_E = rows.weights_E if rows.weights_E is not None else workspace.base_fixed_E
-    measure_kernel[_by_rows(workspace)](
+    once = _by_rows(workspace)[:1]
+    measure_kernel[once](
         rows.begin_N,
         rows.end_N,
         weights_E,
@@ -157,7 +84,7 @@ def _prepare(rows: Rows, workspace: Workspace) -> None:
         TILE=blocks.tile,
         num_warps=blocks.row_warps,
     )
-    begin_kernel[_by_rows(workspace)](
+    begin_kernel[once](
         rows.begin_N,
         rows.end_N,
         weights_E,
@@ -168,6 +95,9 @@ def _prepare(rows: Rows, workspace: Workspace) -> None:
         workspace.sizes_SN,
         workspace.ledger,
         workspace.nodes,
+        workspace.starts,
+        workspace.room,
+        workspace.ledger_size,
         WEIGHTED=weighted,
         ROWS=blocks.rows,
         TILE=blocks.tile,
@@ -175,17 +105,21 @@ def _prepare(rows: Rows, workspace: Workspace) -> None:
     )
 
 
-def _restart(workspace: Workspace, number: int) -> None:
+def _restart(workspace: Workspace, *, alone: bool) -> None:
     restart_kernel[_by_blocks(workspace)](
         workspace.base_strength_N,
         workspace.labels_N,
+        workspace.bound_N,
         workspace.history_SN,
         workspace.sums_SN,
         workspace.sizes_SN,
         workspace.resolution,
         workspace.ledger,
         workspace.nodes,
-        number,
+        workspace.starts,
+        workspace.room,
+        workspace.ledger_size,
+        ALONE=alone,
         BLOCK=workspace.blocks.block,
         num_warps=workspace.blocks.block_warps,
     )
@@ -205,6 +139,7 @@ def _sweep(
             workspace.history_SN,
             workspace.sums_SN,
             workspace.sizes_SN,
+            workspace.bound_N,
             workspace.ledger,
             workspace.nodes,
             number,
@@ -212,6 +147,11 @@ def _sweep(
             # As a signed number, so that every launch has the same argument type.
             salt - (1 << 32) if salt >> 31 else salt,
             int(sweep < stage.sweeps - 1),
+            workspace.edges,
+            workspace.room,
+            workspace.ledger_size,
+            BASE=base,
+            WITHIN=stage.within,
             PARTS=stage.parts,
             PATIENCE=rules.patience(stage.parts),
             ROWS=workspace.blocks.rows,
@@ -220,7 +160,9 @@ def _sweep(
         )
 
 
-def _join(level: Rows, workspace: Workspace, number: int, *, base: bool) -> None:
+def _join(
+    level: Rows, workspace: Workspace, number: int, *, base: bool, within: bool, apart: bool
+) -> None:
     blocks = workspace.blocks
     join_kernel[_by_rows(workspace)](
         level.begin_N,
@@ -229,6 +171,7 @@ def _join(level: Rows, workspace: Workspace, number: int, *, base: bool) -> None
         workspace.base_fixed_E if base else workspace.weights_E,
         workspace.history_SN,
         workspace.labels_N,
+        workspace.parent_N,
         workspace.keys_H,
         workspace.joint_H,
         workspace.count_N,
@@ -236,7 +179,12 @@ def _join(level: Rows, workspace: Workspace, number: int, *, base: bool) -> None
         workspace.nodes,
         number,
         workspace.places,
+        workspace.edges,
+        workspace.room,
+        workspace.ledger_size,
         BASE=base,
+        WITHIN=within,
+        APART=apart,
         ROWS=blocks.rows,
         TILE=blocks.tile,
         num_warps=blocks.row_warps,
@@ -247,20 +195,25 @@ def _join(level: Rows, workspace: Workspace, number: int, *, base: bool) -> None
         workspace.end_N,
         workspace.strength_N,
         workspace.sums_SN,
+        workspace.sizes_SN,
         workspace.ledger,
         workspace.nodes,
         number,
+        workspace.room,
+        workspace.ledger_size,
+        WITHIN=within,
         BLOCK=blocks.block,
         num_warps=blocks.block_warps,
     )
     items = max(workspace.places, workspace.nodes)
-    fill_kernel[(triton.cdiv(items, blocks.block),)](
+    fill_kernel[(triton.cdiv(items, blocks.block), workspace.starts)](
         workspace.keys_H,
         workspace.joint_H,
         workspace.end_N,
         workspace.neighbours_E,
         workspace.weights_E,
         workspace.strength_N,
+        workspace.parent_N,
         workspace.history_SN,
         workspace.sums_SN,
         workspace.sizes_SN,
@@ -268,12 +221,17 @@ def _join(level: Rows, workspace: Workspace, number: int, *, base: bool) -> None
         workspace.nodes,
         number,
         workspace.places,
+        workspace.edges,
+        workspace.room,
+        workspace.ledger_size,
+        blocks.rows * blocks.tile,
+        WITHIN=within,
         BLOCK=blocks.block,
         num_warps=blocks.block_warps,
     )
 
 
-def _settle(workspace: Workspace, last: int, first: int, *, base: bool) -> None:
+def _settle(workspace: Workspace, last: int, *, base: bool, apart: bool) -> None:
     settle_kernel[_by_blocks(workspace)](
         workspace.history_SN,
         workspace.labels_N,
@@ -283,8 +241,10 @@ def _settle(workspace: Workspace, last: int, first: int, *, base: bool) -> None:
         workspace.ledger,
         workspace.nodes,
         last,
-        first,
+        workspace.room,
+        workspace.ledger_size,
         BASE=base,
+        APART=apart,
         BLOCK=workspace.blocks.block,
         num_warps=workspace.blocks.block_warps,
     )
@@ -292,11 +252,14 @@ def _settle(workspace: Workspace, last: int, first: int, *, base: bool) -> None:
 
 def _number(workspace: Workspace) -> None:
     blocks = workspace.blocks
-    first_kernel[_by_blocks(workspace)](
+    once = _by_blocks(workspace)[:1]
+    first_kernel[once](
         workspace.labels_N,
         workspace.first_N,
         workspace.ledger,
         workspace.nodes,
+        workspace.starts,
+        workspace.ledger_size,
         BLOCK=blocks.block,
         num_warps=blocks.block_warps,
     )
@@ -306,10 +269,12 @@ def _number(workspace: Workspace) -> None:
         workspace.rank_N,
         workspace.ledger,
         workspace.nodes,
+        workspace.starts,
+        workspace.ledger_size,
         BLOCK=_rank_block(blocks),
         num_warps=2 * blocks.block_warps,
     )
-    number_kernel[_by_blocks(workspace)](
+    number_kernel[once](
         workspace.labels_N,
         workspace.first_N,
         workspace.rank_N,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from scopeside_kernels import reference_louvain as rules
 from scopeside_kernels.louvain.ledger import (
     LOWEST,
     MOVED,
@@ -18,6 +19,8 @@ from scopeside_kernels.louvain.ledger import (
     inner_at,
     record_of,
 )
+
+_START_SALT = tl.constexpr(rules.START_SALT)
 
 
 @triton.jit
@@ -39,19 +42,39 @@ def load_tile(
     neighbours_E: tl.tensor,
     weights_E: tl.tensor,
     labels_N: tl.tensor,
+    bound_N: tl.tensor,
+    bound_R: tl.tensor,
+    WITHIN: tl.constexpr,
     TILE: tl.constexpr,
 ) -> tl.tensor:
-    """Return labels and weights of the neighbours from `first` on; -1 and 0 past the row's end."""
+    """Return labels and weights of the neighbours from `first` on; -1 and 0 past the row's end.
+
+    With `WITHIN` a neighbour that does not share the row's bound is as one past the end.
+    """
     place_T = first + tl.arange(0, TILE)
     edge_RT = place_T[None, :] < degree_R[:, None]
     at_RT = begin_R[:, None] + place_T[None, :]
     neighbour_RT = tl.load(neighbours_E + at_RT, mask=edge_RT, other=0)
+    if WITHIN:
+        bound_RT = tl.load(bound_N + neighbour_RT, mask=edge_RT, other=-1)
+        edge_RT = edge_RT & (bound_RT == bound_R[:, None])
     weight_RT = tl.load(weights_E + at_RT, mask=edge_RT, other=0)
     label_RT = tl.load(labels_N + neighbour_RT, mask=edge_RT, other=-1)
     return label_RT, weight_RT
 
 
-@triton.jit(do_not_specialize=["nodes", "stage", "sweep", "salt", "moving"])
+@triton.jit(
+    do_not_specialize=[
+        "nodes",
+        "stage",
+        "sweep",
+        "salt",
+        "moving",
+        "edges",
+        "room",
+        "size",
+    ]
+)
 def sweep_kernel(
     begin_N: tl.tensor,
     end_N: tl.tensor,
@@ -61,12 +84,18 @@ def sweep_kernel(
     history_SN: tl.tensor,
     sums_SN: tl.tensor,
     sizes_SN: tl.tensor,
+    bound_N: tl.tensor,
     ledger: tl.tensor,
     nodes: tl.tensor,
     stage: tl.tensor,
     sweep: tl.tensor,
     salt: tl.tensor,
     moving: tl.tensor,
+    edges: tl.tensor,
+    room: tl.tensor,
+    size: tl.tensor,
+    BASE: tl.constexpr,
+    WITHIN: tl.constexpr,
     PARTS: tl.constexpr,
     PATIENCE: tl.constexpr,
     ROWS: tl.constexpr,
@@ -80,7 +109,19 @@ def sweep_kernel(
     is found by comparing all pairs of the row's edges, a tile by a tile: quadratic in the degree
     but free of tables and of atomics, and a single tile for most rows of a kNN graph. A hub of d
     neighbours costs its own warp (d / 32)^2 tiles, so one of thousands makes a sweep wait for it.
+    `bound_N` says for a stage `WITHIN` what each node was in.
     """
+    start = tl.program_id(1)
+    if not BASE:
+        begin_N += start * nodes
+        end_N += start * nodes
+        neighbours_E += start * edges
+        weights_E += start * edges
+        strength_N += start * nodes
+    history_SN += start * room
+    sums_SN += start * room
+    sizes_SN += start * room
+    ledger += start * size
     if halted(ledger, stage, sweep, PARTS, PATIENCE):
         return
     row_R = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
@@ -93,26 +134,59 @@ def sweep_kernel(
     degree_R = (tl.load(end_N + row_R, mask=inside_R, other=0) - begin_R).to(tl.int32)
     strength_R = tl.load(strength_N + row_R, mask=inside_R, other=0)
     own_R = tl.load(labels_N + row_R, mask=inside_R, other=0)
+    bound_N += start * nodes
+    bound_R = tl.zeros([ROWS], tl.int64)
+    if WITHIN:
+        bound_R = tl.load(bound_N + row_R, mask=inside_R, other=0)
 
     inner_R = tl.zeros([ROWS], tl.int32)
     for first in range(0, tl.max(degree_R, axis=0), TILE):
         label_RT, weight_RT = load_tile(
-            begin_R, degree_R, first, neighbours_E, weights_E, labels_N, TILE
+            begin_R,
+            degree_R,
+            first,
+            neighbours_E,
+            weights_E,
+            labels_N,
+            bound_N,
+            bound_R,
+            WITHIN,
+            TILE,
         )
         inner_R += tl.sum(tl.where(label_RT == own_R[:, None], weight_RT, 0), axis=1)
 
-    part_R = (hashed(row_R + salt) >> 16) % PARTS
+    part_R = (hashed(row_R + salt + start * _START_SALT) >> 16) % PARTS
     active_R = inside_R & (part_R.to(tl.int32) == sweep % PARTS) & (moving != 0)
     reach_R = tl.where(active_R, degree_R, 0)
     reach = tl.max(reach_R, axis=0)
     best_R = tl.full([ROWS], LOWEST, tl.int64)
     to_R = tl.zeros([ROWS], tl.int32) + nodes
     for first in range(0, reach, TILE):
-        label_RT, _ = load_tile(begin_R, reach_R, first, neighbours_E, weights_E, labels_N, TILE)
+        label_RT, _ = load_tile(
+            begin_R,
+            reach_R,
+            first,
+            neighbours_E,
+            weights_E,
+            labels_N,
+            bound_N,
+            bound_R,
+            WITHIN,
+            TILE,
+        )
         joint_RT = tl.zeros([ROWS, TILE], tl.int32)
         for other in range(0, reach, TILE):
             label_RO, weight_RO = load_tile(
-                begin_R, reach_R, other, neighbours_E, weights_E, labels_N, TILE
+                begin_R,
+                reach_R,
+                other,
+                neighbours_E,
+                weights_E,
+                labels_N,
+                bound_N,
+                bound_R,
+                WITHIN,
+                TILE,
             )
             same_ROT = label_RO[:, :, None] == label_RT[:, None, :]
             joint_RT += tl.sum(tl.where(same_ROT, weight_RO[:, :, None], 0), axis=1)

@@ -1,6 +1,7 @@
 """Everything a run needs, allocated once when a chip grid is planned.
 
-Shape suffixes: N nodes; E places of edge arrays; H places of the hash table; S snapshots.
+Shape suffixes: N nodes; E places of edge arrays; H places of the hash table; S snapshots. Where
+every start has its own, the tensor has one more axis, the first; kernels see one start's part.
 """
 
 from __future__ import annotations
@@ -41,19 +42,22 @@ INTERPRETER = Blocks(rows=128, tile=32, row_warps=1, block=4096, block_warps=4)
 class Workspace:
     """Tensors of a run over a fixed number of nodes and at most `edges` places for edges.
 
-    `numbers_N` (int32) holds the labels after a run. Before the first run the hash table must be
-    empty, its counts zero; every run leaves them so.
+    `numbers_N` (int32) holds the labels after a run. Before the first run the hash tables must be
+    empty, their counts zero; every run leaves them so.
     """
 
     nodes: int
     edges: int
     places: int
+    starts: int
     schedule: rules.Schedule
     blocks: Blocks
     resolution: torch.Tensor
     ledger: torch.Tensor
     numbers_N: torch.Tensor
     labels_N: torch.Tensor
+    parent_N: torch.Tensor
+    bound_N: torch.Tensor
     first_N: torch.Tensor
     rank_N: torch.Tensor
     count_N: torch.Tensor
@@ -69,6 +73,16 @@ class Workspace:
     strength_N: torch.Tensor
     keys_H: torch.Tensor
     joint_H: torch.Tensor
+
+    @property
+    def room(self) -> int:
+        """From one start to the next in tensors of snapshots."""
+        return self.history_SN.stride(0)
+
+    @property
+    def ledger_size(self) -> int:
+        """From one start's ledger to the next."""
+        return self.ledger.stride(0)
 
     def set_resolution(self, resolution: float) -> None:
         """Write the resolution for the next runs, captured ones included.
@@ -86,10 +100,12 @@ def plan(
     resolution: float = 1.0,
     schedule: rules.Schedule = rules.SCHEDULE,
     blocks: Blocks | None = None,
+    starts: int | None = None,
 ) -> Workspace:
     """Allocate for graphs of `nodes` nodes whose edge arrays have at most `edges` places.
 
-    For k nearest neighbours of n rows joined both ways that is `2 * k * n`. Raises
+    For k nearest neighbours of n rows joined both ways that is `2 * k * n`. `starts` None means as
+    many as `reference_louvain.starts_of` says. Raises
     GraphBoundsError beyond the bounds of `reference_louvain` and ValueError for a schedule that
     the ledger cannot hold.
     """
@@ -99,6 +115,8 @@ def plan(
             f"{nodes} nodes and {edges} directed edges are not within 1 to {rules.MAX_NODES} and"
             f" {rules.MAX_EDGES}, which fit the integers of this Louvain."
         )
+    rules.require_schedule(schedule)
+    starts = rules.starts_of(nodes) if starts is None else starts
     stages = [stage for cycle in schedule for stage in cycle]
     if any(not 1 <= stage.sweeps <= SWEEPS or stage.parts not in (1, 2, 4, 8) for stage in stages):
         raise ValueError(f"Stages have 1 to {SWEEPS} sweeps and 1, 2, 4 or 8 parts.")
@@ -112,34 +130,37 @@ def plan(
     def integers(*shape: int, dtype: torch.dtype = torch.int32) -> torch.Tensor:
         return torch.zeros(shape, dtype=dtype, device=device)
 
-    keys_H = integers(places + blocks.rows * blocks.tile, dtype=torch.int64)
-    keys_H[places:] = -1
+    keys_H = integers(starts, places + blocks.rows * blocks.tile, dtype=torch.int64)
+    keys_H[:, places:] = -1
     workspace = Workspace(
         nodes=nodes,
         edges=edges,
         places=places,
+        starts=starts,
         schedule=schedule,
         blocks=blocks,
         resolution=integers(1, dtype=torch.int64),
         # One record more: the last stage of a cycle says there whether the next one begins.
-        ledger=integers(HEAD_SIZE + (len(stages) + 1) * RECORD_SIZE, dtype=torch.int64),
+        ledger=integers(starts, HEAD_SIZE + (len(stages) + 1) * RECORD_SIZE, dtype=torch.int64),
         numbers_N=integers(nodes),
-        labels_N=integers(nodes),
+        labels_N=integers(starts, nodes),
+        parent_N=integers(starts, nodes),
+        bound_N=integers(starts, nodes, dtype=torch.int64),
         first_N=integers(nodes),
         rank_N=integers(nodes),
-        count_N=integers(nodes),
-        history_SN=integers(snapshots, nodes),
-        sums_SN=integers(snapshots, nodes),
-        sizes_SN=integers(snapshots, nodes),
+        count_N=integers(starts, nodes),
+        history_SN=integers(starts, snapshots, nodes),
+        sums_SN=integers(starts, snapshots, nodes),
+        sizes_SN=integers(starts, snapshots, nodes),
         base_fixed_E=integers(edges),
         base_strength_N=integers(nodes),
-        begin_N=integers(nodes),
-        end_N=integers(nodes),
-        neighbours_E=integers(edges),
-        weights_E=integers(edges),
-        strength_N=integers(nodes),
+        begin_N=integers(starts, nodes),
+        end_N=integers(starts, nodes),
+        neighbours_E=integers(starts, edges),
+        weights_E=integers(starts, edges),
+        strength_N=integers(starts, nodes),
         keys_H=keys_H,
-        joint_H=integers(places),
+        joint_H=integers(starts, places),
     )
     workspace.set_resolution(resolution)
     return workspace

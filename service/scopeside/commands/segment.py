@@ -36,7 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write labels.tif, labels.npy, confidence.tif, overlay-NNNN.png and segmentation.json."""
+    """Write labels.tif, labels.npy, confidence.tif, overlay-NNNN.png, segmentation.json,
+    descriptors.csv and fronts.csv."""
     from scopeside.assembly import assemble
     from scopeside.io import open_frames
     from scopeside.runtime.logs import configure_logging
@@ -90,6 +91,8 @@ def _segmented(pipeline: Segmenter, frames: FrameFile, count: int) -> Iterator[S
         frame = still_frame(
             image_YX, number=number, series=frames.name, pixel_size_m=frames.pixel_size_m
         )
+        if frames.times_s is not None:
+            frame = replace(frame, t_ns=round(1e9 * frames.times_s[number]))
         try:
             yield pipeline.segment(frame)
         except DropError as error:
@@ -111,6 +114,8 @@ class _Written:
     def __init__(self, folder: Path, *, count: int, opacity: float) -> None:
         import tifffile
 
+        from scopeside.commands.series_tables import SeriesTables
+
         self._folder = folder
         self._count = count
         self._opacity = opacity
@@ -119,6 +124,8 @@ class _Written:
         with ExitStack() as opened:
             self._labels = opened.enter_context(tifffile.TiffWriter(folder / "labels.tif"))
             self._confidence = opened.enter_context(tifffile.TiffWriter(folder / "confidence.tif"))
+            self._tables = SeriesTables(folder)
+            opened.callback(self._tables.close)
             self._opened = opened.pop_all()
 
     def __enter__(self) -> Self:
@@ -146,6 +153,7 @@ class _Written:
             opacity=self._opacity,
         )
         save_png(self._folder / f"overlay-{number:04d}.png", picture)
+        self._tables.add(segmentation)
         self._entries.append(_entry(segmentation))
 
     def finish(self, provenance: Provenance, frames: FrameFile) -> None:
@@ -188,8 +196,8 @@ class _Written:
         shares = ", ".join(f"{one['id']}: {one['fraction']:.1%}" for one in last["communities"])
         sys.stdout.write(
             f"{len(self._entries)} frame(s) segmented; communities of the last one: {shares}\n"
-            f"labels.tif, confidence.tif, overlay-*.png and segmentation.json are in "
-            f"{self._folder}\n"
+            f"labels.tif, confidence.tif, overlay-*.png, segmentation.json, descriptors.csv and "
+            f"fronts.csv are in {self._folder}\n"
         )
 
 
@@ -205,6 +213,7 @@ def _entry(segmentation: Segmentation) -> dict[str, Any]:
         },
         "graph": _plain(segmentation.graph),
         "communities": [_plain(one) for one in segmentation.communities],
+        "fronts": [_plain(one) for one in segmentation.fronts],
         "quality": {
             "flat": segmentation.image.flat,
             "nonfinite_px": segmentation.image.nonfinite_px,

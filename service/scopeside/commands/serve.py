@@ -16,6 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", metavar="FILE", help="record every message received; sets record.file"
     )
+    parser.add_argument(
+        "--state",
+        metavar="FILE",
+        help="keep names, ids, the reference and visited points over restarts; sets state.file",
+    )
     configuration.add_arguments(parser)
 
 
@@ -26,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.record is not None:
         args.sets = [*(args.sets or []), f"record.file={args.record}"]
+    if args.state is not None:
+        args.sets = [*(args.sets or []), f"state.file={args.state}"]
     chosen = configuration.from_arguments(args)
     configure_logging(chosen.settings.log)
     service = Service(chosen)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scopeside.client.result import Result
+from scopeside.client.result import Result, ResultFront
 from scopeside.film_evaluation import FilmEvaluation
 from scopeside.latency import LatencyLog
 from scopeside.messages import Array, Float32
@@ -26,7 +26,7 @@ PICTURES = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFigures:
-    """One segmented frame; fractions by community id."""
+    """One segmented frame; fractions and descriptors by community id."""
 
     frame: int
     dose_e_per_m2: float | None
@@ -35,6 +35,8 @@ class FrameFigures:
     stages_s: Mapping[str, float]
     resolution: float
     fractions: Mapping[int, float]
+    descriptors: Mapping[int, Mapping[str, float | None]]
+    fronts: tuple[ResultFront, ...]
 
 
 class Gathering:
@@ -87,6 +89,8 @@ class Gathering:
                 stages_s=result.timing.stages_s,
                 resolution=float(result.graph["resolution"]),
                 fractions={entry.id: entry.fraction for entry in result.communities},
+                descriptors={entry.id: entry.descriptors for entry in result.communities},
+                fronts=result.fronts,
             )
         )
         front_px_Y = true_front(result)

@@ -132,7 +132,9 @@ def _agreement(score: RunScore) -> dict[str, Any]:
 def _per_frame(outcome: Outcome) -> Iterator[dict[str, Any]]:
     scores = {score.frame: score for score in outcome.gathering.film.scores}
     for one in outcome.gathering.figures:
-        entry = asdict(one) | {"fractions": {str(id_): f for id_, f in one.fractions.items()}}
+        entry = asdict(one)
+        for name in ("fractions", "descriptors"):
+            entry[name] = {str(id_): value for id_, value in entry[name].items()}
         score = scores.get(one.frame)
         if score is not None:
             entry |= {

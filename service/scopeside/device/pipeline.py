@@ -13,7 +13,7 @@ that is no longer in force is found anew. So the answer is the same with one fra
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,14 +21,16 @@ import numpy as np
 from scopeside.clock import StageClock
 from scopeside.device.answers import Answers, answers
 from scopeside.device.back import download, measure_all, measured
+from scopeside.device.begun import Begun
 from scopeside.device.card import Card
 from scopeside.device.engines.engine import Engine
-from scopeside.device.lane import ASKED, Marks
+from scopeside.device.lane import ASKED
 from scopeside.device.lines import Lines
 from scopeside.device.pixels import FrameKind, put
-from scopeside.device.plan import LANES, Plan, Planner, Track
+from scopeside.device.plan import LANES, Planner, Track
 from scopeside.device.plans import Plans
-from scopeside.device.timing import card_stages
+from scopeside.device.shortage import Shortage
+from scopeside.device.timing import stage_times
 from scopeside.errors import DeviceLostError
 from scopeside.messages import (
     Frame,
@@ -46,23 +48,11 @@ from scopeside.stages.communities.parallel import fits
 from scopeside.stages.descriptors import Descriptors
 from scopeside.stages.embed.device_memory import in_fitting_tiles
 from scopeside.stages.identity import IdentityTracker
+from scopeside.stages.identity.remembered import Remembered, looks_key, require_looks
 from scopeside.stages.labelmap import communities_of
 from scopeside.stages.mixture import mixture_of
 from scopeside.stages.resolution import CommunityFinder
 from scopeside_kernels.reference import Regions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """A frame on the card; `life` says since which recovery."""
-
-    frame: Frame
-    plan: Plan
-    track: Track
-    resolution: float | None
-    replanned: bool
-    life: int
-    clock: StageClock
 
 
 class DevicePipeline:
@@ -97,6 +87,7 @@ class DevicePipeline:
         self._meter = meter
         self._keeps = keeps
         self._plans = Plans(planner, with_louvain=lambda chips: engine_of(chips).on_card)
+        self._shortage = Shortage()
         self._life = 0
         self._contrast_series: str | None = None
         self._series: str | None = None
@@ -120,10 +111,15 @@ class DevicePipeline:
 
     def begin(self, frame: Frame) -> Begun:
         """Launch all that needs no identities; the host waits for nothing but its own copy."""
-        clock = StageClock()
         self._planner.references.require_fit(frame)
+        kind = FrameKind.of(frame)
+        with self._shortage.noticed(kind):
+            return self._launched(frame, kind)
+
+    def _launched(self, frame: Frame, kind: FrameKind) -> Begun:
+        clock = StageClock()
         with clock("plan"):
-            plan, replanned = self._plans.of(FrameKind.of(frame))
+            plan, replanned = self._plans.of(kind)
         track = plan.next_track()
         lane, marks, lines = track.lane, track.lane.marks, self._lines
         with clock("receive"):
@@ -159,6 +155,10 @@ class DevicePipeline:
         if begun.life != self._life:
             # A recovery has taken what this frame was begun with.
             begun = self.begin(begun.frame)
+        with self._shortage.noticed(FrameKind.of(begun.frame)):
+            return self._finished(begun)
+
+    def _finished(self, begun: Begun) -> Segmentation:
         frame, grid, lane, clock = begun.frame, begun.plan.grid, begun.track.lane, begun.clock
         self._enter_series(frame.series)
 
@@ -200,7 +200,7 @@ class DevicePipeline:
                 stability=partition.stability,
             ),
             provenance=replace(self.provenance, clusterer=self._engine_of(grid.chips).name),
-            stages_s=_stages(clock, lane.marks),
+            stages_s=stage_times(clock, lane.marks),
             replanned=begun.replanned,
         )
 
@@ -250,12 +250,15 @@ class DevicePipeline:
         kind = FrameKind.of_pixels(shape, pixels)
 
         def planned(batch: int) -> None:
-            if batch != self._planner.batch:
-                self._planner = replace(self._planner, batch=batch)
-                self._plans.smaller(self._planner)
+            self._in_tiles_of(batch)
             self._plans.of(kind)
 
         in_fitting_tiles(planned, self._planner.batch)
+
+    def _in_tiles_of(self, batch: int) -> None:
+        if batch != self._planner.batch:
+            self._planner = replace(self._planner, batch=batch)
+            self._plans.smaller(self._planner)
 
     def apply(self, settings: Settings, *, config_hash: str) -> None:
         """Take over changed live settings; the next frame is the first to feel them."""
@@ -283,8 +286,22 @@ class DevicePipeline:
         """See `scopeside.ports.Segmenter`."""
         self._descriptors.reference.restore(state)
 
+    def identity_state(self) -> Mapping[str, Any]:
+        """See `scopeside.ports.Memory`."""
+        looks = looks_key(self._settings, self.provenance)
+        return {"series": self._series, "looks": looks, **self.tracker.remember().as_map()}
+
+    def restore_identities(self, state: Mapping[str, Any]) -> None:
+        """See `scopeside.ports.Memory`."""
+        require_looks(state, looks_key(self._settings, self.provenance))
+        self.tracker.recall(Remembered.from_map(state))
+        self._series = state.get("series")
+
     def recover(self) -> None:
-        """Make everything on the card anew for the next frame, or say that it is lost."""
+        """Make everything on the card anew for the next frame, or say that it is lost.
+
+        In smaller tiles where its memory had run out.
+        """
         if not self._card.survives():
             raise DeviceLostError(
                 f"{self._card.title} takes no more work from this process: restart the service"
@@ -292,7 +309,9 @@ class DevicePipeline:
                 " whether the card itself failed."
             )
         self._life += 1
+        batch = self._shortage.smaller(self._planner.batch, self._plans.kinds)
         self._plans.forget()
+        self._in_tiles_of(batch)
 
     def figures(self) -> Mapping[str, Any]:
         """Return what the card has to do, and how it is."""
@@ -301,6 +320,8 @@ class DevicePipeline:
             "gpu": {
                 "title": self._card.title,
                 "planned": len(plans),
+                "tile_chips": self._planner.batch,
+                "out_of_memory": self._shortage.frames,
                 "captured": all(track.captured for plan in plans for track in plan.tracks),
                 **self._meter(),
             }
@@ -326,12 +347,3 @@ class DevicePipeline:
         self.finder.reset()
         if self._settings.identity.scope == "series":
             self.tracker.reset()
-
-
-def _stages(clock: StageClock, marks: Marks) -> dict[str, float]:
-    """Add up what host and card spent in each stage."""
-    seconds = {stage: clock.stages_s.get(stage, 0.0) for stage in ("plan", "receive")}
-    for stage, spent_s in (*card_stages(marks).items(), *clock.stages_s.items()):
-        if stage not in ("plan", "receive"):
-            seconds[stage] = seconds.get(stage, 0.0) + spent_s
-    return seconds

@@ -34,6 +34,11 @@ class Plans:
         """The plans at hand; any thread may look."""
         return list(self._plans.values())
 
+    @property
+    def kinds(self) -> list[FrameKind]:
+        """The kinds of frame that they are of."""
+        return list(self._plans)
+
     def of(self, kind: FrameKind) -> tuple[Plan, bool]:
         """Return the plan of a kind of frame, and whether it was made now.
 

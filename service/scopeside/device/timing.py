@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scopeside.clock import StageClock
 from scopeside.device.card import Mark
 from scopeside.device.lane import Marks
 
@@ -25,4 +26,13 @@ def _between(begun: Mark, stages: dict[str, Mark]) -> dict[str, float]:
     for stage, mark in stages.items():
         seconds[stage] = mark.seconds_since(before)
         before = mark
+    return seconds
+
+
+def stage_times(clock: StageClock, marks: Marks) -> dict[str, float]:
+    """Return what host and card together spent in each stage, in seconds."""
+    seconds = {stage: clock.stages_s.get(stage, 0.0) for stage in ("plan", "receive")}
+    for stage, spent_s in (*card_stages(marks).items(), *clock.stages_s.items()):
+        if stage not in ("plan", "receive"):
+            seconds[stage] = seconds.get(stage, 0.0) + spent_s
     return seconds

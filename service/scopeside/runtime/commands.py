@@ -15,7 +15,7 @@ from scopeside.runtime.preview import Previews
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.intake import Intake
 from scopeside.steering.steering import Steering
-from scopeside.wire.control import Preview, Targets, VisitedPoints
+from scopeside.wire.control import Preview, RulesRequest, Targets, VisitedPoints
 from scopeside.wire.results import accounting_map
 
 
@@ -63,6 +63,7 @@ class ServiceCommands:
             else {"series": series, "accounting": accounting_map(books.snapshot(series))},
             "totals": accounting_map(books.totals()),
             **self._pulse.figures(),
+            **self._steering.figures(),
             **({} if self._compute is None else self._compute.describe()),
         }
 
@@ -95,11 +96,14 @@ class ServiceCommands:
 
     def name(self, community: int, name: str | None) -> dict[str, Any]:
         self._warm_compute().name(community, name)
+        self._steering.settle()
         return {"community": community, "name": name}
 
     def reference(self) -> dict[str, Any]:
         """Keep the newest frame's communities as the reference state."""
-        return {"communities": list(self._warm_compute().reference())}
+        kept = self._warm_compute().reference()
+        self._steering.settle()
+        return {"communities": list(kept)}
 
     def targets(self, request: Targets) -> dict[str, Any]:
         return self._steering.targets(request, self._warm_compute().identities)
@@ -107,8 +111,16 @@ class ServiceCommands:
     def visited(self, request: VisitedPoints) -> dict[str, Any]:
         return self._steering.visited(request)
 
+    def rules(self, request: RulesRequest) -> dict[str, Any]:
+        """List or change the rules; `config` then shows those in force."""
+        reply = self._steering.change_rules(request)
+        if request.action != "list":
+            self._settings = self._settings.model_copy(update={"rules": self._steering.rules})
+            self._sources["rules"] = "control"
+        return reply
+
     def reset(self) -> dict[str, Any]:
-        self._warm_compute().reset()
+        self._warm_compute().reset(then=self._steering.forget)
         return {}
 
     def pause(self) -> dict[str, Any]:

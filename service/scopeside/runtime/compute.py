@@ -46,6 +46,7 @@ class _Begun:
 class Compute:
     """Runs the pipeline over the frames of one channel until the channel ends.
 
+    `changed` is told when identities were named, forgotten or kept as the reference.
     `drop` counts and reports a frame that cannot be segmented. Changes asked for by other
     threads (`apply`, `reset`) happen here, between two frames, so no frame sees half of one.
     As many frames are begun as the pipeline has lanes, if so many wait; they end in order.
@@ -59,12 +60,14 @@ class Compute:
         results: ResultSink,
         drop: Drop,
         deadline_s: float | None,
+        changed: Callable[[], object] = lambda: None,
     ) -> None:
         self._pipeline = pipeline
         self._frames = frames
         self._results = results
         self._drop = drop
         self._deadline_s = deadline_s
+        self._changed = changed
         self._estimate_s = 0.0
         self._changes: list[Callable[[], object]] = []
         self._changes_lock = Lock()
@@ -107,9 +110,17 @@ class Compute:
             )
         self.between_frames(lambda: self._pipeline.tracker.set_name(community, name))
 
-    def reset(self) -> None:
-        """Forget identities before the next frame."""
+    def reset(self, *, then: Callable[[], object] = lambda: None) -> None:
+        """Forget identities before the next frame, and let others know `then`."""
         self._later(self._pipeline.reset)
+        self._later(then)
+        self._later(self._changed)
+
+    def waiting_s(self) -> float | None:
+        """Return the age of the oldest frame that is being computed; None where there is none."""
+        with self._current_lock:
+            received_s = [frame.received_s for frame in self._current]
+        return time.monotonic() - min(received_s) if received_s else None
 
     def reference(self) -> tuple[int, ...]:
         """Keep the current frame's communities as the reference state; return their ids.
@@ -129,7 +140,10 @@ class Compute:
 
         def do() -> None:
             try:
-                answer.set_result(change())
+                done = change()
+                # Before the answer: who has it may count on what was changed.
+                self._changed()
+                answer.set_result(done)
             except ConfigError as error:
                 answer.set_exception(error)
 

@@ -20,6 +20,7 @@ from scopeside.wire.control import (
     NameCommunity,
     Preview,
     Request,
+    RulesRequest,
     SetValues,
     Targets,
     VisitedPoints,
@@ -55,6 +56,8 @@ class Commands(Protocol):
     def targets(self, request: Targets) -> dict[str, Any]: ...
 
     def visited(self, request: VisitedPoints) -> dict[str, Any]: ...
+
+    def rules(self, request: RulesRequest) -> dict[str, Any]: ...
 
     def reset(self) -> dict[str, Any]: ...
 
@@ -136,6 +139,8 @@ class ControlServer:
             return self._commands.targets(request)
         if isinstance(request, VisitedPoints):
             return self._commands.visited(request)
+        if isinstance(request, RulesRequest):
+            return self._commands.rules(request)
         plain: dict[str, Callable[[], dict[str, Any]]] = {
             "ping": dict,
             "status": self._commands.status,

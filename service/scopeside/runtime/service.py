@@ -20,7 +20,7 @@ from threading import Event, Thread
 import zmq
 
 from scopeside import __version__
-from scopeside.channels import Channel, ClosedChannelError
+from scopeside.channels import Channel
 from scopeside.configuration import Configuration
 from scopeside.errors import DropReason, FatalError, ServiceError
 from scopeside.messages import Accounting, Frame, Segmentation
@@ -34,6 +34,7 @@ from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.measures import Measures
 from scopeside.runtime.memory import keep_freed_memory
 from scopeside.runtime.preview import Previews
+from scopeside.runtime.publish_queue import NOT_PUBLISHED, PublishQueue
 from scopeside.runtime.pulse import Pulse
 from scopeside.runtime.security import Security
 from scopeside.runtime.signals import Signals
@@ -57,8 +58,6 @@ SWITCH_INTERVAL_S = 0.0005
 GRACE_S = 2.0
 """Time for a thread to end once there is nothing left for it to do."""
 
-NOT_PUBLISHED = "The service stopped before its result was published."
-
 LOOK_S = 0.05
 """How often a wait for a thread looks whether a beat is due or the service is to stop."""
 
@@ -80,6 +79,7 @@ class Service:
         self._failure: BaseException | None = None
         self.left_behind = False
         """Whether `run` returned while a thread was still inside a compiler, encoder or decoder."""
+        self._waiting_s: Callable[[], float | None] = lambda: None
         self._stop_ingest = Event()
         self._stop_control = Event()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -112,7 +112,13 @@ class Service:
                 emit=faults,
                 same_host=is_local(settings.ingest.endpoint),
             )
-            self._steering = Steering(self._outputs.emit)
+            self._steering = Steering(
+                settings.rules,
+                emit=self._outputs.emit,
+                fault=self._intake.reports.error,
+                totals=self._books.totals,
+                state_file=settings.state.file,
+            )
             self._tapping = Tapping(settings, self._intake.reports.error)
             self._pulse = Pulse(
                 self._lifecycle, self._books, self._frames, recording=self._tapping.figures
@@ -151,12 +157,14 @@ class Service:
         try:
             self._web.begin()
             self._tapping.begin()
+            self._steering.begin()
             compute = self._warm()
             if compute is not None:
                 self._serve(compute)
         finally:
             gc.unfreeze()
             self._tapping.end()
+            self._steering.end(still=not self.left_behind)
             self._intake.finish()
             self._lifecycle.enter(State.STOPPED)
             self._beat()
@@ -202,12 +210,15 @@ class Service:
             self.left_behind = warming.thread.is_alive()
             return None
         policy = settings.ingest.effective_policy
+        pipeline = warming.pipeline()
+        self._steering.attach(pipeline)
         return Compute(
-            warming.pipeline(),
+            pipeline,
             frames=self._frames,
-            results=_PublishQueue(self._segmentations, self._drop),
+            results=PublishQueue(self._segmentations, self._drop, self._steering),
             drop=self._drop,
             deadline_s=settings.ingest.deadline_s if policy == "deadline" else None,
+            changed=self._steering.changed,
         )
 
     def _serve(self, compute: Compute) -> None:
@@ -240,6 +251,7 @@ class Service:
         for thread in (publishing, computing, ingesting):
             thread.start()
         self._commands.attach(compute)
+        self._waiting_s = compute.waiting_s
         self._lifecycle.enter(State.READY)
         log.info(
             "ready",
@@ -306,6 +318,7 @@ class Service:
 
     def _beat(self) -> None:
         self._outputs.emit(self._pulse.beat())
+        self._steering.beat(self._waiting_s())
 
     def _drop(self, frame: Frame, reason: DropReason, message: str) -> Accounting:
         accounting = self._intake.drop(frame, reason, message)
@@ -327,24 +340,3 @@ class Service:
 
         # Daemon, so that a frame that computes for ever cannot keep a stopped process alive.
         return Thread(target=guarded, name=f"scopeside-{name}", daemon=True)
-
-
-class _PublishQueue:
-    """The pipeline's sink: what it displaces was never published, so it counts as dropped."""
-
-    def __init__(
-        self,
-        segmentations: Channel[Segmentation],
-        drop: Callable[[Frame, DropReason, str], Accounting],
-    ) -> None:
-        self._segmentations = segmentations
-        self._drop = drop
-
-    def put(self, segmentation: Segmentation) -> None:
-        try:
-            displaced = self._segmentations.put(segmentation)
-        except ClosedChannelError:
-            self._drop(segmentation.frame, DropReason.DEADLINE, NOT_PUBLISHED)
-            return
-        if displaced is not None:
-            self._drop(displaced.frame, DropReason.OVERLOAD, "Publishing fell behind.")

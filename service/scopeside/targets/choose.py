@@ -71,7 +71,14 @@ class _Spacing:
         self, found: Territory, avoid_px: Iterable[tuple[float, float]], away_px: float
     ) -> None:
         self.away_px = away_px
-        self._taken = [(y - found.y0, x - found.x0) for y, x in avoid_px]
+        height, width = found.inside_HW.shape
+        # A loop may have been to thousands of places; those that are far from here say nothing.
+        self._taken = [
+            (y - found.y0, x - found.x0)
+            for y, x in avoid_px
+            if -away_px <= y - found.y0 <= height + away_px
+            and -away_px <= x - found.x0 <= width + away_px
+        ]
 
     @property
     def taken_T2(self) -> Array:
@@ -127,22 +134,23 @@ def _ranked(
     depth_N = found.depth_N[at_N]
     open_N = np.isfinite(score_N)
     for y_px, x_px in spacing.taken_T2:
-        open_N &= _away(y_N, x_N, y_px, x_px, spacing.away_px)
+        _close(open_N, y_N, x_N, y_px, x_px, spacing.away_px)
     while open_N.any():
         equal = np.flatnonzero(open_N & (score_N == score_N[open_N].max()))
         first = equal[depth_N[equal].argmax()]
         region, y, x = int(region_N[first]), int(y_N[first]), int(x_N[first])
         spacing.take(y, x)
         yield region, y, x
-        open_N &= _away(y_N, x_N, y, x, spacing.away_px)
+        _close(open_N, y_N, x_N, y, x, spacing.away_px)
         if one_per_region:
             open_N &= region_N != region
 
 
-def _away(y_N: Array, x_N: Array, y_px: float, x_px: float, away_px: float) -> Array:
-    """Return which pixels lie at least so far from a point."""
-    away_N: Array = (y_N - y_px) ** 2 + (x_N - x_px) ** 2 >= away_px**2
-    return away_N
+def _close(open_N: Array, y_N: Array, x_N: Array, y_px: float, x_px: float, away_px: float) -> None:
+    """Rule out the pixels that lie nearer to a point than `away_px`; rows ascend."""
+    first = int(np.searchsorted(y_N, y_px - away_px, side="left"))
+    near = slice(first, int(np.searchsorted(y_N, y_px + away_px, side="right")))
+    open_N[near] &= (y_N[near] - y_px) ** 2 + (x_N[near] - x_px) ** 2 >= away_px**2
 
 
 def _target(

@@ -17,7 +17,10 @@ from torch import Tensor
 
 
 class DiaryCard:
-    """A card on the CPU that writes down what is asked of it: lines are called by their number."""
+    """A card on the CPU that writes down what is asked of it: lines are called by their number.
+
+    A launch of captured work raises the first of `failures`, as long as there is one.
+    """
 
     def __init__(self, *, captures: bool = True, alive: bool = True) -> None:
         self.diary: list[str] = []
@@ -25,6 +28,7 @@ class DiaryCard:
         self.alive = alive
         self.released = 0
         self.pinned_shapes: list[tuple[int, ...]] = []
+        self.failures: list[Exception] = []
         self._captures = captures
         self._current: list[DiaryLine] = []
         self._now = 0
@@ -72,6 +76,8 @@ class DiaryCard:
             if self.current is not line:
                 raise RuntimeError("A graph was launched in another line than its own.")
             self.diary.append(f"replay in {line.number}")
+            if self.failures:
+                raise self.failures.pop(0)
             work()
 
         pool.launches.add(replay)

@@ -105,6 +105,11 @@ def observation(segmentation: Segmentation) -> Event:
     )
 
 
+def alarm(rule: str, **evidence: Any) -> Event:
+    """A rule has fired; the evidence is what the contract's page lists."""
+    return _event("alarm", rule=rule, **evidence)
+
+
 def error(code: str, message: str, *, count: int = 1) -> Event:
     """Something went wrong that is no frame's fault; the service lives on."""
     return _event("error", code=code, message=message, count=count)

@@ -3,7 +3,7 @@
 Definitions, formulas and sources are in docs/descriptors.md.
 """
 
-from scopeside.stages.descriptors.describe import Descriptors
+from scopeside.stages.descriptors.describe import NAMES, Descriptors
 from scopeside.stages.descriptors.pixels import Detector
 
-__all__ = ["Descriptors", "Detector"]
+__all__ = ["NAMES", "Descriptors", "Detector"]

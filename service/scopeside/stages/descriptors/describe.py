@@ -1,13 +1,13 @@
 """All descriptors of a frame, and what they carry from one frame to the next.
 
-Shape suffixes: M chosen chips; H, W pixels of a chip; K communities.
+Shape suffixes: M chosen chips; H, W pixels of a chip; K identities of the frame.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,32 @@ from scopeside.messages import (
     ChipGrid,
     Community,
     Contrast,
+    Float32,
     Frame,
     Front,
     Identified,
     LabelMap,
 )
+from scopeside.stages.descriptors.fronts import FrontTracker
+from scopeside.stages.descriptors.peaks import order_of
 from scopeside.stages.descriptors.pixels import Detector, cut_pixels
 from scopeside.stages.descriptors.reference import Reference
 from scopeside.stages.descriptors.sample import Sample, chosen
+from scopeside.stages.descriptors.spectra import LEAST_SIDE_PX, Plan, spectra_of
 from scopeside.stages.descriptors.texture import entropy_bits, rms_contrast
 
+NAMES = (
+    "crystallinity",
+    "spacing_px",
+    "spacing_m",
+    "orientation_rad",
+    "entropy_bits",
+    "contrast",
+    "reference_distance",
+)
+"""The keys that every community gets."""
+
+Float64 = NDArray[np.float64]
 Described = tuple[tuple[Community, ...], tuple[Front, ...]]
 
 
@@ -45,6 +61,9 @@ class Descriptors:
         self._settings = settings
         self._detector = detector
         self.reference = Reference(unit=unit, encoder=encoder)
+        self._fronts = FrontTracker()
+        self._series: str | None = None
+        self._plans: dict[int, Plan] = {}
 
     def apply(self, settings: DescriptorSettings) -> None:
         """Take over changed settings."""
@@ -60,47 +79,61 @@ class Descriptors:
         communities: tuple[Community, ...],
         looks: Looks,
     ) -> Described:
-        """Return the communities with their descriptors, and the fronts.
+        """Return the communities with their descriptors, and the fronts between them.
 
-        The reference can be kept of a frame that nothing else is measured of.
+        The reference may be kept of a frame of which nothing else is measured.
         """
+        if frame.series != self._series:
+            self._series = frame.series
+            self._fronts.reset()
         self.reference.see(identified, looks)
         if not self._settings.enabled:
             return communities, ()
         sample = chosen(identified, label_map, grid, most=self._settings.chips_per_community)
-        measured = self._measured(frame, contrast, sample)
-        far = self.reference.distances()
+        values_K = dict(self._pixelwise(frame, contrast, sample))
+        values_K["reference_distance"] = self.reference.distances_K()
         place = {identity.id: k for k, identity in enumerate(identified.identities)}
         described = tuple(
-            replace(
-                one,
-                descriptors={
-                    name: _known(values_K[place[one.identity.id]])
-                    for name, values_K in measured.items()
-                }
-                | {"reference_distance": far[one.identity.id]},
-            )
-            for one in communities
+            replace(one, descriptors=_row(values_K, place[one.identity.id])) for one in communities
         )
-        return described, ()
+        return described, self._fronts.find(label_map, frame, grid)
 
     def reset(self) -> None:
-        """Forget the reference."""
+        """Forget the reference and the fronts."""
         self.reference.reset()
+        self._fronts.reset()
 
-    def _measured(
+    def _pixelwise(
         self, frame: Frame, contrast: Contrast, sample: Sample
-    ) -> Mapping[str, NDArray[Any]]:
-        """Return each descriptor for every identity, NaN where it does not apply."""
-        if not contrast.high > contrast.low or len(sample) == 0:
-            nothing_K = np.full(sample.communities, np.nan)
-            return dict.fromkeys(("entropy_bits", "contrast"), nothing_K)
+    ) -> Iterator[tuple[str, Float64]]:
+        """Yield what pixels tell of each identity, NaN where a descriptor does not apply."""
+        if contrast.flat or not contrast.high > contrast.low or len(sample) == 0:
+            return
         chips_MHW = cut_pixels(frame, contrast, sample, self._detector)
-        return {
-            "entropy_bits": entropy_bits(chips_MHW, sample),
-            "contrast": rms_contrast(chips_MHW, sample, contrast),
-        }
+        if sample.side_px >= LEAST_SIDE_PX:
+            yield from self._spectral(frame, chips_MHW, sample)
+        yield "entropy_bits", entropy_bits(chips_MHW, sample)
+        yield "contrast", rms_contrast(chips_MHW, sample, contrast)
+
+    def _spectral(
+        self, frame: Frame, chips_MHW: Float32, sample: Sample
+    ) -> Iterator[tuple[str, Float64]]:
+        side_px = sample.side_px
+        plan = self._plans.setdefault(side_px, Plan(side_px))
+        order = order_of(spectra_of(chips_MHW, plan), sample, plan)
+        yield "crystallinity", order.crystallinity_K
+        yield "spacing_px", side_px / np.hypot(order.y_K, order.x_K)
+        if frame.pixel_size_m is not None:
+            y_m, x_m = frame.pixel_size_m
+            yield "spacing_m", side_px / np.hypot(order.y_K / y_m, order.x_K / x_m)
+        angle_K = np.arctan2(order.y_K, order.x_K) % np.pi
+        yield "orientation_rad", np.where(order.directed_K, angle_K, np.nan)
 
 
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def _row(values_K: dict[str, Float64], k: int) -> dict[str, float | None]:
+    """Return the descriptors of one identity, None for what is absent or not finite."""
+    row: dict[str, float | None] = dict.fromkeys(NAMES)
+    for name, of_K in values_K.items():
+        value = float(of_K[k])
+        row[name] = value if math.isfinite(value) else None
+    return row

@@ -5,12 +5,12 @@ Shape suffixes: N chips; K communities of the frame; J communities of the refere
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scopeside.errors import ConfigError
 from scopeside.looks import HostLooks, Looks
@@ -60,19 +60,17 @@ class Reference:
             # On a card the next frame is written over this one.
             _ = self._seen.prototypes
 
-    def distances(self) -> Mapping[int, float | None]:
-        """Return, by id, how far each community of the last frame is from the nearest of the
-        reference (see `prototypes.distances`); None where there is no reference."""
-        seen = self._seen
-        if seen is None:
-            return {}
+    def distances_K(self) -> NDArray[np.float64]:
+        """Return how far each community of the last frame is from the nearest of the reference.
+
+        See `prototypes.distances`. NaN where there is no reference.
+        """
+        if self._seen is None:
+            return np.empty(0)
         if self._kept is None:
-            return dict.fromkeys(seen.ids)
-        nearest_K = distances(seen.prototypes, self._kept[1]).min(axis=1).tolist()
-        return {
-            id_: far if math.isfinite(far) else None
-            for id_, far in zip(seen.ids, nearest_K, strict=True)
-        }
+            return np.full(len(self._seen.ids), np.nan)
+        nearest_K: NDArray[np.float64] = distances(self._seen.prototypes, self._kept[1]).min(axis=1)
+        return nearest_K
 
     def keep(self) -> tuple[int, ...]:
         """Make the last frame's communities the reference; see `ports.Segmenter`."""

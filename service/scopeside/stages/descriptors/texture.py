@@ -52,14 +52,7 @@ def rms_contrast(chips_MHW: Float32, sample: Sample, contrast: Contrast) -> Floa
     variance_M = chips_MHW.var(axis=(1, 2), dtype=np.float32)
     mean_M = chips_MHW.mean(axis=(1, 2), dtype=np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance_K = _sums(variance_M, sample) / chips_K
-        mean_K = contrast.low + span * _sums(mean_M, sample) / chips_K
+        variance_K = sample.sums(variance_M) / chips_K
+        mean_K = contrast.low + span * sample.sums(mean_M) / chips_K
         contrast_K: Float64 = np.where(mean_K > 0, span * np.sqrt(variance_K) / mean_K, np.nan)
     return contrast_K
-
-
-def _sums(values_M: Float32, sample: Sample) -> Float64:
-    sums_K: Float64 = np.bincount(
-        sample.owner_M, weights=values_M, minlength=sample.communities
-    ).astype(np.float64)
-    return sums_K

@@ -13,6 +13,7 @@ import numpy as np
 from scopeside.messages import Float32, Identity, Int64
 from scopeside.palette import color_of
 from scopeside.prototypes import Prototypes
+from scopeside.stages.identity.remembered import Remembered, RememberedIdentity
 
 MEMORY = 0.1
 """Weight of the newest frame in a prototype: a material may change slowly and stay itself."""
@@ -135,6 +136,45 @@ class Gallery:
             return False
         self._entries[id_].name = name
         return True
+
+    def remember(self, *, frame: int) -> Remembered:
+        """Return a copy of all that is known, at a frame."""
+        entries = self._entries
+        return Remembered(
+            identities=tuple(
+                RememberedIdentity(
+                    id=id_,
+                    name=entry.name,
+                    variance=entry.variance,
+                    chips=entry.chips,
+                    born=entry.born,
+                    last_seen=entry.last_seen,
+                    present=entry.present,
+                )
+                for id_, entry in entries.items()
+            ),
+            means_JD=np.stack([entry.mean_D for entry in entries.values()])
+            if entries
+            else np.empty((0, 0), np.float32),
+            next_id=self._next_id,
+            frame=frame,
+        )
+
+    def recall(self, remembered: Remembered) -> None:
+        """Know what was remembered, and nothing else."""
+        self._next_id = remembered.next_id
+        self._entries = {
+            one.id: _Entry(
+                mean_D=mean_D.copy(),
+                variance=one.variance,
+                chips=one.chips,
+                born=one.born,
+                last_seen=one.last_seen,
+                present=one.present,
+                name=one.name,
+            )
+            for one, mean_D in zip(remembered.identities, remembered.means_JD, strict=True)
+        }
 
     def identity(self, id_: int, *, chips: int, frame: int) -> Identity:
         """Describe a known identity as it is in this frame."""

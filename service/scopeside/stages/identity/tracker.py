@@ -26,6 +26,7 @@ from scopeside.prototypes import (
 )
 from scopeside.stages.identity.gallery import Gallery
 from scopeside.stages.identity.lasting import lasting
+from scopeside.stages.identity.remembered import Remembered
 
 REACH = 0.6
 """Farthest that a community may lie from an identity, in the unit of distances, to be it."""
@@ -86,6 +87,20 @@ class IdentityTracker:
         self._before: _Before | None = None
         self._candidates: _Candidates | None = None
         self._frame = -1
+
+    def remember(self) -> Remembered:
+        """Return a copy of the identities known; between two frames."""
+        return self._gallery.remember(frame=self._frame)
+
+    def recall(self, remembered: Remembered) -> None:
+        """Know the identities that an earlier process remembered, and no others.
+
+        Where they were in its last frame is not among it: until the second frame the prototypes
+        decide alone, as after a jump of the stage.
+        """
+        self.reset()
+        self._gallery.recall(remembered)
+        self._frame = remembered.frame
 
     def knows(self, id_: int) -> bool:
         """Whether an identity has this id; any thread may ask."""
