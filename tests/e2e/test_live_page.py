@@ -160,6 +160,44 @@ def test_a_click_gives_targets_in_the_community_under_it(page, endpoints):
     assert page.faults == []
 
 
+def moving(split):
+    return two_phases((128, 192), split=split, seed=split)
+
+
+def test_a_line_that_is_dragged_raises_an_alarm_when_the_front_crosses_it(page, endpoints):
+    with running(endpoints, sets=LOSSLESS) as service:
+        microscope = service.publisher(socket="push")
+        with microscope:
+            microscope.start("film")
+            for split in (100, 110):
+                microscope.frame(moving(split))
+            page.open(endpoints.http)
+            page.until("document.querySelector('#marks line.front') !== null")
+            page.until("!document.querySelector('#tool-alarm').hidden")
+            page.press("a")
+            page.drag("#layers", (0.6, 0.1), (0.6, 0.9))
+            page.until("document.querySelector('#rule-dialog').open")
+            assert "between community 1 and community 2" in page.text("#rule-front")
+            page.type("front at the line")
+            page.press("Enter")
+            page.until("document.querySelector('#rules').textContent.includes('front at the line')")
+            (rule,) = service.control.call("rules")["rules"]
+            assert rule["between"] == [1, 2]
+            assert abs(rule["crosses"] - 0.6 * 192) < 2
+            page.click("#tab-plots")
+            for split in (110, 140):
+                microscope.frame(moving(split))
+            page.until("document.querySelector('#alarm-count').textContent === '1'")
+            page.click("#tab-alarms")
+            alarm = page.text("#events .alarm span")
+            assert alarm.startswith("front at the line: position_px between 1 and 2 is 1")
+            assert page("document.querySelector('#alarm-count').hidden")
+            page.click("#rules button")
+            page.until("document.querySelector('#rules').children.length === 0")
+            assert service.control.call("rules")["rules"] == []
+    assert page.faults == []
+
+
 def test_pause_and_resume_are_a_button_and_words(page, endpoints):
     with shown(page, endpoints) as microscope:
         page.until("!document.querySelector('#pause').disabled")

@@ -1,6 +1,7 @@
 // The tabs beside the plots: latency by stage, events and rules, series, points.
 
 const clock = (ns) => new Date(ns / 1e6).toLocaleTimeString();
+const short = (value) => Number(value.toPrecision(4));
 const ms = (seconds) => (1000 * seconds).toFixed(seconds < 0.01 ? 2 : 1);
 
 // Texts come from senders and users: always as text, never as markup.
@@ -84,9 +85,10 @@ function sentence(event) {
   }
   if (event.kind === "targets") return `${event.points.length} points to visit, ${event.strategy ?? ""}`;
   if (event.kind === "alarm") {
-    const rule = event.rule?.name ?? event.rule ?? event.name ?? "";
-    const value = typeof event.value === "number" ? ` (${Number(event.value.toPrecision(4))})` : "";
-    return event.message ?? `${rule}${value}, frame ${event.frame}`;
+    const whose = event.between ? ` between ${event.between.join(" and ")}` : event.community ? ` of ${event.name ?? event.community}` : "";
+    const value = typeof event.value === "number" ? `: ${event.figure ?? event.watch}${whose} is ${short(event.value)}` : "";
+    const limit = typeof event.threshold === "number" ? `, ${event.direction} ${short(event.threshold)}` : "";
+    return `${event.rule}${value}${limit}${event.frame === null ? "" : `, frame ${event.frame}`}`;
   }
   const times = event.count > 1 ? ` (${event.count} times)` : "";
   return `${event.reason ?? event.code}: ${event.message}${times}`;
@@ -109,7 +111,7 @@ export function showRules(byId, rules, remove) {
 function ruleInWords(rule) {
   const whose = rule.between ? ` between ${rule.between.join(" and ")}` : rule.community ? ` of ${rule.community}` : "";
   const limit = ["above", "below", "crosses"].filter((key) => typeof rule[key] === "number");
-  return `${rule.watch}${whose}${rule.figure ? `, ${rule.figure}` : ""} ${limit.map((key) => `${key} ${Number(rule[key].toPrecision(4))}`).join("")}`;
+  return `${rule.watch}${whose}${rule.figure ? `, ${rule.figure}` : ""} ${limit.map((key) => `${key} ${short(rule[key])}`).join("")}`;
 }
 
 export function showRuns(byId, series, totals) {

@@ -18,6 +18,7 @@ export class Tools {
     byId("tool-targets").onclick = () => this.choose("targets");
     byId("tool-alarm").onclick = () => this.choose("alarm");
     byId("rule-dialog").addEventListener("close", () => this.#set());
+    byId("rule-cancel").onclick = () => byId("rule-dialog").close("");
   }
 
   // Take up a tool, or lay it down where it is held already (or null).
