@@ -155,7 +155,7 @@ class Browser:
         )
         with urllib.request.urlopen(request, timeout=START_S) as answer:
             address = json.load(answer)["webSocketDebuggerUrl"]
-        with connect(address, max_size=None, open_timeout=START_S) as socket:
+        with connect(address, max_size=None, open_timeout=START_S, ping_interval=None) as socket:
             page = Page(socket)
             yield page
             page.send("Page.close")

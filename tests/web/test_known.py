@@ -72,12 +72,15 @@ def test_fractions_are_of_one_series():
 
 def test_fronts_and_dose_are_kept_where_the_service_knows_them():
     known = Known()
-    known.see(
-        result(dose_e_per_m2=3e22, fronts=[{"between": [1, 2], "position_px": 17.5, "more": 0}])
-    )
+    fronts = [
+        {"between": [1, 2], "position_px": 17.5, "normal": [0.6, 0.8]},
+        {"between": [2, 3], "position_px": -40.0, "normal": [0.1, -0.99]},
+    ]
+    known.see(result(dose_e_per_m2=3e22, fronts=fronts))
     (point,) = known.told(*ALL)["frames"]["points"]
     assert point["dose"] == 3e22
-    assert point["fronts"] == [{"between": [1, 2], "px": 17.5}]
+    # As an eye sees it: further right or further down is more.
+    assert point["fronts"] == [{"between": [1, 2], "px": 17.5}, {"between": [2, 3], "px": 40.0}]
 
 
 def test_events_are_told_once_and_overload_not_at_all():
@@ -101,6 +104,16 @@ def test_series_are_listed_newest_first_with_their_books():
     two, one = known.told(*ALL)["series"]
     assert (two["series"], two["accounting"]) == ("two", {"segmented": 7})
     assert (one["why"], one["accounting"]["segmented"]) == ("end", 4)
+
+
+def test_a_series_that_began_before_anybody_listened_is_listed_too():
+    known = Known()
+    known.see(result("film", frame=2))
+    (entry,) = known.told(*ALL)["series"]
+    assert (entry["series"], entry["began_ns"]) == ("film", 2 * 10**9)
+    known.hear(series_ended("film", Accounting(received=3, segmented=3), why="end"))
+    (entry,) = known.told(*ALL)["series"]
+    assert entry["why"] == "end"
 
 
 def test_a_new_name_is_shown_before_the_next_frame():

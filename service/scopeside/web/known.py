@@ -62,6 +62,9 @@ class Known:
         if result["series"] != self.result.get("series"):
             self.frames.clear()  # ids of another series are other materials
         self.result = result
+        if result["series"] not in self._series:
+            # It began before this process listened.
+            self._list(result["series"], result["timing"]["t_received_ns"])
         self.frames.add(
             {
                 "t": result["timing"]["t_received_ns"] / 1e9,
@@ -69,7 +72,7 @@ class Known:
                 "dose": result.get("dose_e_per_m2"),
                 "fractions": {str(one["id"]): one["fraction"] for one in result["communities"]},
                 "fronts": [
-                    {"between": one["between"], "px": one["position_px"]}
+                    {"between": one["between"], "px": _from_corner(one)}
                     for one in result.get("fronts", [])
                 ],
             }
@@ -165,16 +168,29 @@ class Known:
 
     def _note_series(self, event: Mapping[str, Any]) -> None:
         name = str(event["series"])
-        entry = self._series.pop(name, {"series": name, "began_ns": event["t_ns"]})
+        if name not in self._series:
+            self._list(name, event["t_ns"])
         if event["event"] == "ended":
-            entry |= {
+            self._series[name] |= {
                 "ended_ns": event["t_ns"],
                 "why": event["why"],
                 "accounting": event["accounting"],
             }
-        self._series[name] = entry
+
+    def _list(self, series: str, began_ns: int) -> None:
+        self._series[series] = {"series": series, "began_ns": began_ns}
         while len(self._series) > SERIES:
             del self._series[next(iter(self._series))]
+
+
+def _from_corner(front: Mapping[str, Any]) -> float:
+    """Return a front's position along its normal, turned so that it grows with x or y.
+
+    The normal points from one community to the other, which says nothing to an eye.
+    """
+    along = max(front["normal"], key=abs)
+    position_px: float = front["position_px"]
+    return position_px if along >= 0 else -position_px
 
 
 def _plain(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 // The tabs beside the plots: latency by stage, events and rules, series, points.
 
-const clock = (ns) => new Date(ns / 1e6).toLocaleTimeString();
+const clock = (ns) => new Date(ns / 1e6).toLocaleTimeString([], { hour12: false });
 const short = (value) => Number(value.toPrecision(4));
 const ms = (seconds) => (1000 * seconds).toFixed(seconds < 0.01 ? 2 : 1);
 
@@ -83,7 +83,7 @@ function sentence(event) {
   if (event.kind === "series") {
     return event.event === "started" ? `${event.series} began.` : `${event.series} ended (${event.why}).`;
   }
-  if (event.kind === "targets") return `${event.points.length} points to visit, ${event.strategy ?? ""}`;
+  if (event.kind === "targets") return `${event.points.length === 1 ? "one point" : `${event.points.length} points`} to visit, ${event.strategy}`;
   if (event.kind === "alarm") {
     const whose = event.between ? ` between ${event.between.join(" and ")}` : event.community ? ` of ${event.name ?? event.community}` : "";
     const value = typeof event.value === "number" ? `: ${event.figure ?? event.watch}${whose} is ${short(event.value)}` : "";
@@ -129,7 +129,7 @@ export function showRuns(byId, series, totals) {
 }
 
 export function showPoints(byId, points) {
-  const um = (metres) => (metres === null || metres === undefined ? "" : (1e6 * metres).toFixed(3));
+  const um = (metres) => (metres === null || metres === undefined ? "" : (1e6 * metres).toFixed(4));
   byId("tab-points").hidden = points.length === 0;
   byId("points").querySelector("tbody").replaceChildren(
     ...points.map((point, i) =>

@@ -102,7 +102,7 @@ class Figure {
     const drawn = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid, size: 4 }, font: "11px system-ui", gap: 3 };
     return {
       ...this.#size(),
-      padding: [6, 10, 0, 0],
+      padding: [6, 26, 0, 0],
       cursor: { drag: { x: false, y: false }, points: { size: 5 } },
       legend: { show: false },
       scales: { x: { time: axis === "t" }, y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] } },

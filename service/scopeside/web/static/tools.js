@@ -94,16 +94,17 @@ export class Tools {
     this.rule = { watch: "front", figure: "position_px", between, crosses: Math.round(10 * position) / 10 };
     const named = this.picture.header.communities;
     const words = between.map((id) => named.find((one) => one.id === id)?.name ?? `community ${id}`);
+    const at = Math.round(Math.abs(position));
     this.byId("rule-front").textContent =
-      `When the front between ${words.join(" and ")} crosses ${this.rule.crosses} px along its normal.`;
-    this.byId("rule-name").value = `front ${between.join("–")} at ${Math.round(position)} px`;
+      `When the front between ${words.join(" and ")} crosses this line, ${at} px from the frame's corner.`;
+    this.byId("rule-name").value = `front ${between.join("–")} at ${at} px`;
     this.byId("rule-dialog").showModal();
     this.byId("rule-name").select();
   }
 
   async #set() {
     const dialog = this.byId("rule-dialog"), { rule } = this;
-    this.#let();
+    this.choose(null);
     if (dialog.returnValue !== "set" || !rule) return;
     dialog.returnValue = "";
     try {
