@@ -176,13 +176,18 @@ class Pipeline:
 
     def identity_state(self) -> Mapping[str, Any]:
         """See `scopeside.ports.Memory`."""
-        looks = looks_key(self._settings, self.provenance)
-        return {"series": self._series, "looks": looks, **self.tracker.remember().as_map()}
+        return {
+            "series": self._series,
+            "looks": looks_key(self._settings, self.provenance),
+            "resolution": self.finder.state(),
+            **self.tracker.remember().as_map(),
+        }
 
     def restore_identities(self, state: Mapping[str, Any]) -> None:
         """See `scopeside.ports.Memory`."""
         require_looks(state, looks_key(self._settings, self.provenance))
         self.tracker.recall(Remembered.from_map(state))
+        self.finder.restore(state.get("resolution", {}))
         self._series = state.get("series")
 
     def _enter_series(self, series: str) -> None:

@@ -99,7 +99,8 @@ class FrontRule(LevelRule):
     ] = "position_px"
     """Which one, by its key in results."""
     between: tuple[CommunityRef, CommunityRef] | None = None
-    """Ids or names; any two communities when absent."""
+    """Ids or names; any two communities when absent. Positions and speeds count from the first
+    towards the second, or from the lower id to the higher."""
 
 
 class LatencyRule(AnyRule):

@@ -122,6 +122,16 @@ def test_the_reference_is_of_the_last_frame_finished_whatever_was_begun_since(qu
     assert ahead.reference_state() == behind.reference_state()
 
 
+def test_identities_outlast_the_pipeline_on_the_card(quick):
+    before, after = on_device(settings_of()), on_device(settings_of())
+    before.segment(FRAMES[0])
+    before.tracker.set_name(1, "crystal")
+    after.restore_identities(before.identity_state())
+    expected, found = before.segment(FRAMES[1]), after.segment(FRAMES[1])
+    assert found.identified.identities == expected.identified.identities
+    assert found.identified.identities[0].name == "crystal"
+
+
 def test_every_stage_of_the_cpu_has_its_time_and_so_have_the_copies(runs):
     here, there = (run[0].stages_s for run in runs)
     assert set(there) == set(here) | {"receive", "upload", "download"}

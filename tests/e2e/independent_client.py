@@ -190,6 +190,8 @@ class Client:
             "community": {"event": str, "series": str, "frame": int, "id": int},
             "observation": {"series": str, "frame": int, "communities": list, "fronts": list},
             "error": {"code": str, "message": str},
+            "targets": {"series": str, "frame": int, "strategy": str, "points": list},
+            "alarm": {"rule": str, "watch": str, "value": float, "threshold": float},
         }
         need(event.get("v") == 1, f"an event has version {event.get('v')}")
         need(event.get("kind") in types, f"an event is a {event.get('kind')}")
@@ -304,10 +306,56 @@ def frames(client, clock):
                 stage=extra.get("stage"),
             )
             number += 1
+    steering(client, series, number)
+    number += 1
     client.send(b"scopeside.end", {"series": series, "frames": number})
     ended = client.event("series", event="ended", series=series)
     need(ended["accounting"]["segmented"] == number, "the end counts other frames")
     return series, number
+
+
+def steering(client, series, number):
+    """Names, points, visited places, the reference state and a rule that raises an alarm."""
+    need(client.refused("targets", community=99)["message"], "an unknown community is not refused")
+    rule = {"name": "there", "watch": "fraction", "above": 1e-6, "repeat": False}
+    need(client.do("rules", action="set", rule=rule)["rules"][0]["name"] == "there", "rules")
+    image = picture((64, 96), "<u2", number)
+    client.send_image(series, number, image, pixel_to_stage=[[1e-9, 0, 0], [0, 1e-9, 0]])
+    result = client.result(number)
+    alarm = client.event("alarm", rule="there", frame=number)
+    need_keys(alarm, {"series": str, "community": int, "t_received_ns": int}, "alarm")
+    need(alarm["value"] >= alarm["threshold"] == rule["above"], "the alarm's value")
+    need(0 < alarm["rule_latency_s"] < result["timing"]["service_s"], "rule_latency_s")
+    need(client.do("rules")["states"]["there"] == {"fired": 1, "done": True}, "states")
+    need(client.do("rules", action="remove", name="there")["rules"] == [], "a rule is not removed")
+    id_ = result["communities"][0]["id"]
+    client.do("name", community=id_, name="one")
+    need(id_ in client.do("reference")["communities"], "reference")
+    first = points(client, result, id_, community="one", mark_visited=True)
+    (visited,) = client.do("visited", action="list")["points"]
+    need(visited["stage_m"] == first[0]["stage_m"], "a visited point is elsewhere")
+    for strategy in ("boundary", "random", "high_confidence", "low_confidence", "novelty"):
+        options = {"strategy": strategy, "avoid_visited": True, "min_distance_px": 5.0, "count": 3}
+        for point in points(client, result, id_, community=id_, **options):
+            away = np.hypot(point["y_px"] - first[0]["y_px"], point["x_px"] - first[0]["x_px"])
+            need(away >= 5.0, "a visited point is not avoided")
+    need(client.do("visited", action="clear")["count"] == 0, "visited points are not cleared")
+
+
+def points(client, result, id_, **request):
+    """Points of a community, as the reply and the event tell of them alike."""
+    reply = client.do("targets", **request)
+    need((reply["series"], reply["frame"]) == (result["series"], result["frame"]), "whose points")
+    told = client.event("targets")
+    need(told["points"] == reply["points"], "the event tells of other points")
+    labels = array(result["labels"], "labels")
+    for point in reply["points"]:
+        y, x = int(point["y_px"]), int(point["x_px"])
+        need(labels[y, x] == id_ == point["community"], "a point lies elsewhere")
+        need(np.allclose(point["stage_m"], (x * 1e-9, y * 1e-9)), "stage_m of a point")
+        need(point["clearance_px"] >= 1 and 0 <= point["confidence"] <= 1, "clearance_px")
+        need(point["name"] in (None, "one") and point["region"] >= 1, "name or region")
+    return reply["points"]
 
 
 def life(client, old):

@@ -48,8 +48,9 @@ def test_a_client_written_from_the_contract_alone_finds_it_kept(tmp_path, kind):
         assert process.wait(ANSWER_S) == 0
     seen = json.loads(client.stdout)
     assert seen["ours"] == []
-    assert seen["frames"] == 24
-    assert set(seen["events"]) == {"community", "drop", "heartbeat", "observation", "series"}
+    assert seen["frames"] == 25
+    heard = {"alarm", "community", "drop", "heartbeat", "observation", "series", "targets"}
+    assert set(seen["events"]) == heard
 
 
 def test_the_guard_against_our_code_works(tmp_path):

@@ -150,7 +150,7 @@ FRONT = Front(
 
 def test_a_front_that_passes_a_line_is_told_with_both_its_sides():
     bench = Bench(
-        {"watch": "front", "between": ["amorphous", 1], "crosses": 12.0},
+        {"watch": "front", "between": [1, "amorphous"], "crosses": 12.0},
         {"watch": "front", "figure": "speed_px_per_s", "above": 2.0},
         {"watch": "front", "between": [1, 3], "crosses": 12.0},
     )
@@ -241,3 +241,16 @@ def test_a_rule_that_fails_costs_that_rule_alone():
     assert code == "rule_failed"
     assert "'r0' is out of force" in message
     assert [rule.name for rule in bench.alarms.rules] == ["r1"]
+
+
+def test_a_front_is_followed_from_the_first_named_to_the_second():
+    bench = Bench(
+        {"watch": "front", "between": ["amorphous", "crystal"], "crosses": -12.0},
+        {"watch": "front", "between": [2, 1], "figure": "speed_px_per_s", "above": 2.0},
+        {"watch": "front", "between": [2, 1], "figure": "length_px", "above": 16.0},
+    )
+    backwards = replace(FRONT, position_px=13.0, speed_px_per_s=-3.0)
+    told = bench.frame(halves(), fronts=[backwards], names=NAMES)
+    assert [(event["rule"], event["value"]) for event in told] == [("r1", 3.0), ("r2", 16.0)]
+    (event,) = bench.frame(halves(), fronts=[FRONT], names=NAMES)
+    assert (event["rule"], event["value"], event["direction"]) == ("r0", -10.0, "above")

@@ -1,10 +1,14 @@
 """Targets, visited points and the reference over real sockets."""
 
+from contextlib import suppress
+
+import numpy as np
 import pytest
 import zmq
 
 from live import ANSWER_S, ipc_endpoints, plain_requester, running, two_phases
-from scopeside.errors import ServiceError
+from scopeside.client.client import Client
+from scopeside.errors import NoResultError, OutputError, RefusedError, ServiceError
 
 NM = 1e-9
 
@@ -119,3 +123,46 @@ def test_a_service_that_is_stopped_keeps_what_its_last_frames_taught_it(endpoint
         after = service.results.receive(ANSWER_S)
     ages = {one.id: one.age for one in last.communities}
     assert {one.id: one.age - 1 for one in after.communities} == ages
+
+
+def test_the_client_and_the_service_choose_the_same_points_of_the_same_frame(endpoints):
+    at = {"results": endpoints.results, "events": endpoints.events, "control": endpoints.control}
+    with (
+        running(endpoints, sets=["ingest.socket=pull"]) as service,
+        Client(**at, timeout_s=ANSWER_S) as client,
+        service.publisher(socket="push") as publisher,
+    ):
+        publisher.start("s")
+        publisher.frame(two_phases(), pixel_to_stage=((NM, 0.0, 0.0), (0.0, NM, 0.0)))
+        assert service.results.receive(ANSWER_S) is not None
+        # This client may have joined too late for that frame.
+        while True:
+            publisher.frame(two_phases(), pixel_to_stage=((NM, 0.0, 0.0), (0.0, NM, 0.0)))
+            assert service.results.receive(ANSWER_S) is not None
+            with suppress(NoResultError):
+                label_map = client.next_result(1.0).label_map
+                break
+        for one in label_map.communities:
+            for strategy in ("interior", "boundary", "random", "high_confidence"):
+                options = {"min_distance_px": 6.0, "one_per_region": False}
+                theirs = client.targets(one.id, 4, strategy, **options)
+                assert theirs == label_map.points(one.id, 4, strategy, **options)
+                assert theirs
+        client.visited.mark(theirs)
+        (again,) = client.targets(one.id, avoid_visited=True, min_distance_px=3.0)
+        assert all(
+            np.hypot(again.y_px - point.y_px, again.x_px - point.x_px) >= 3.0 for point in theirs
+        )
+        client.rules.set({"name": "stop", "watch": "vanishes", "community": one.id})
+        assert [rule["name"] for rule in client.rules.list()] == ["stop"]
+        with pytest.raises(RefusedError, match="has no key 'abov': did you mean 'above'"):
+            client.rules.set({"name": "x", "watch": "fraction", "abov": 1})
+
+
+def test_a_state_file_that_cannot_be_written_ends_the_service_at_its_start(endpoints, tmp_path):
+    sets = [f"state.file={tmp_path / 'none' / 'session.state'}"]
+    with running(endpoints, sets=sets, ready=False) as service:
+        pass
+    (error,) = service.errors
+    assert isinstance(error, OutputError)
+    assert "choose another file, or make its folder" in str(error)

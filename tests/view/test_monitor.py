@@ -74,6 +74,19 @@ def test_the_last_error_is_kept():
     assert monitor.snapshot(now_s=0.0).last_error == "the disk is full"
 
 
+def test_the_last_alarm_is_told_with_what_set_it_off():
+    monitor = Monitor()
+    alarm = {"kind": "alarm", "rule": "stop", "watch": "fraction", "figure": None, "frame": 7}
+    monitor.event(alarm | {"community": 2, "name": "amorphous", "value": 0.51234}, now_s=0.0)
+    assert (
+        monitor.snapshot(now_s=0.0).last_alarm
+        == "'stop': fraction of 'amorphous' is 0.5123, frame 7"
+    )
+    lost = {"kind": "alarm", "rule": "lost", "watch": "drops", "figure": "count", "frame": None}
+    monitor.event(lost | {"value": 4.0}, now_s=1.0)
+    assert monitor.snapshot(now_s=1.0).last_alarm == "'lost': count is 4"
+
+
 def test_heartbeats_tell_the_books_where_no_result_does():
     monitor = Monitor()
     monitor.event(heartbeat(totals=accounting(0, dropped={"bad_dtype": 20})), now_s=0.0)

@@ -92,6 +92,13 @@ def test_drops_are_told_where_no_frame_became_a_result():
         assert "nothing dropped" not in text
 
 
+def test_the_last_alarm_is_shown():
+    monitor = Monitor()
+    alarm = {"kind": "alarm", "rule": "stop", "watch": "fraction", "community": 2, "value": 0.5}
+    monitor.event(alarm, now_s=0.0)
+    assert "last alarm: 'stop': fraction of 2 is 0.5" in text_of(monitor.snapshot(now_s=0.0))
+
+
 def test_nothing_is_claimed_of_books_that_nobody_heard():
     text = text_of(Monitor().snapshot(now_s=0.0))
     assert "nothing dropped" not in text

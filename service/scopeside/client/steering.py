@@ -29,7 +29,7 @@ class Rules:
         self._ask = ask
 
     def list(self) -> tuple[Rule, ...]:
-        """Return all rules, with what each has done so far."""
+        """Return all rules that are in force."""
         return self._ask(calls.list_rules())
 
     def set(self, rule: Mapping[str, Any]) -> None:
@@ -48,7 +48,7 @@ class AsyncRules:
         self._ask = ask
 
     async def list(self) -> tuple[Rule, ...]:
-        """Return all rules, with what each has done so far."""
+        """Return all rules that are in force."""
         return await self._ask(calls.list_rules())
 
     async def set(self, rule: Mapping[str, Any]) -> None:

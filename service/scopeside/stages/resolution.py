@@ -10,7 +10,9 @@ Shape suffixes: N chips; D embedding features; K communities; R rungs of the lad
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -95,6 +97,37 @@ class CommunityFinder:
         self._probes = 0
         self._dissent = 0
         self._apart = 1
+
+    def state(self) -> dict[str, Any]:
+        """Return what has been learnt of the series as numbers and lists."""
+        return {
+            "ladder": list(LADDER),
+            "evidence": self._evidence_R.tolist(),
+            "stability": self._stability_R.tolist(),
+            "rung": self._rung,
+            "frames": self._frames,
+            "probes": self._probes,
+            "dissent": self._dissent,
+            "apart": self._apart,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned; what is none (of another ladder, say) is as a reset.
+
+        Nothing that anybody named depends on it: the next frame is surveyed then.
+        """
+        self.reset()
+        try:
+            rung, same = state["rung"], list(state["ladder"]) == list(LADDER)
+            learnt = np.array([state["evidence"], state["stability"]], np.float64)
+            counts = [int(state[key]) for key in ("frames", "probes", "dissent", "apart")]
+        except (KeyError, TypeError, ValueError):
+            return
+        if not same or learnt.shape != (2, len(LADDER)) or rung not in (None, *range(len(LADDER))):
+            return
+        self._evidence_R, self._stability_R = learnt
+        self._rung = rung
+        self._frames, self._probes, self._dissent, self._apart = counts
 
     @property
     def _stable(self) -> float:

@@ -134,12 +134,12 @@ class Alarms:
     def _evaluate(
         self, read: Callable[[Watch], Iterable[Reading]], when: When, now_s: float
     ) -> None:
-        fired = 0
+        fired: list[str] = []
         for name, watch in list(self._watches.items()):
             try:
                 for one in watch.see(read(watch), when, at_s=now_s):
                     self._publish(one)
-                    fired += 1
+                    fired.append(name)
             except Exception as error:
                 # The barrier that keeps frames coming: a rule that fails costs that rule.
                 log.exception("rule failed")
@@ -151,7 +151,7 @@ class Alarms:
                 )
         if fired:
             # Only now: an alarm must not wait for the log.
-            log.warning("alarms", extra={"fired": fired})
+            log.warning("alarm", extra={"rules": ", ".join(fired)})
 
     def _publish(self, one: Alarm) -> None:
         when, since = one.when, one.fired.since

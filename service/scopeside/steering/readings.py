@@ -148,28 +148,34 @@ def _of_presence(rule: PresenceRule, presence: Presence) -> Iterator[Reading]:
 def _of_fronts(
     rule: FrontRule, segmentation: Segmentation, known: Collection[Subject]
 ) -> Iterator[Reading]:
+    """Read a figure of fronts; of two that are named, from the first to the second."""
     identities = {one.identity.id: one.identity for one in segmentation.communities}
     read: set[Subject] = set()
     for front in segmentation.fronts:
         one, other = (identities.get(id_) for id_ in front.between)
-        if one is None or other is None or not _between(rule.between, one, other):
+        sense = None if one is None or other is None else _sense(rule.between, one, other)
+        if sense is None:
             continue
         read.add(front.between)
-        yield Reading(
-            subject=front.between, value=getattr(front, rule.figure), between=front.between
-        )
+        value = getattr(front, rule.figure)
+        if value is not None and rule.figure.startswith(("position", "speed")):
+            value *= sense
+        yield Reading(subject=front.between, value=value, between=front.between)
     for gone in known:
         if gone not in read and isinstance(gone, tuple):
             yield Reading(subject=gone, value=None, between=gone)
 
 
-def _between(
+def _sense(
     asked: tuple[CommunityRef, CommunityRef] | None, one: Identity, other: Identity
-) -> bool:
+) -> int | None:
+    """Return 1 for a front in the order asked for, -1 for the other, None for another front."""
     if asked is None:
-        return True
+        return 1
     first, second = asked
-    return (_is(one, first) and _is(other, second)) or (_is(one, second) and _is(other, first))
+    if _is(one, first) and _is(other, second):
+        return 1
+    return -1 if _is(one, second) and _is(other, first) else None
 
 
 def _is(identity: Identity, community: CommunityRef | None) -> bool:

@@ -61,6 +61,7 @@ class Snapshot:
     last_drop: str | None
     resolution: float | None
     last_error: str | None
+    last_alarm: str | None = None
 
 
 class Monitor:
@@ -80,6 +81,7 @@ class Monitor:
         self._resultless_drops = 0
         self._drop: Mapping[str, Any] = {}
         self._error: str | None = None
+        self._alarm: str | None = None
 
     def result(self, result: Result, *, now_s: float) -> None:
         """Take in one result."""
@@ -102,6 +104,8 @@ class Monitor:
             # `overload` says what happened by its name; it must not hide what needs a fix.
             if event.get("reason") != DropReason.OVERLOAD or not self._drop:
                 self._drop = event
+        elif kind == "alarm":
+            self._alarm = _alarm_in_words(event)
         elif kind == "error":
             self._error = str(event.get("message", event.get("error", "unknown error")))
 
@@ -127,6 +131,7 @@ class Monitor:
             last_drop=_drop_in_words(self._drop) if self._drop else None,
             resolution=last.graph.get("resolution") if last else None,
             last_error=self._error,
+            last_alarm=self._alarm,
         )
 
     def _take_totals(self, totals: Any) -> None:
@@ -163,6 +168,18 @@ class Monitor:
             for entry in self._last.communities
         ]
         return tuple(sorted(rows, key=lambda row: (-row.fraction, row.id)))
+
+
+def _alarm_in_words(alarm: Mapping[str, Any]) -> str:
+    """Return the rule, what it read, of whom, and on which frame."""
+    words = f"{short(alarm.get('rule'))}: {alarm.get('figure') or alarm.get('watch')}"
+    whose = alarm.get("name") or alarm.get("community") or alarm.get("between")
+    if whose is not None:
+        words += f" of {short(whose)}"
+    value = alarm.get("value")
+    if isinstance(value, int | float):
+        words += f" is {value:.4g}"
+    return words if alarm.get("frame") is None else f"{words}, frame {alarm['frame']}"
 
 
 def _drop_in_words(drop: Mapping[str, Any]) -> str:

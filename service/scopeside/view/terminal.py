@@ -93,6 +93,8 @@ def panel(snapshot: Snapshot, *, title: str) -> RenderableType:
     rows += [Text(), _drops_text(snapshot)]
     if snapshot.last_drop:
         rows.append(Text(f"last drop: {snapshot.last_drop}", style="yellow"))
+    if snapshot.last_alarm:
+        rows.append(Text(f"last alarm: {snapshot.last_alarm}", style="bold red"))
     if snapshot.last_error:
         rows.append(Text(f"last error: {snapshot.last_error}", style="red"))
     return Panel(Group(*rows), title=title, title_align="left")

@@ -102,6 +102,17 @@ def test_crystallinity_falls_with_every_step_of_disorder_in_the_lattice(dose: fl
         assert crystallinity == pytest.approx(left, abs=0.15)
 
 
+@pytest.mark.parametrize("spacing_px", [26.0, 30.0, 45.0])
+def test_a_spacing_too_coarse_for_a_chip_is_nil_and_not_that_of_its_flank(
+    spacing_px: float,
+) -> None:
+    for angle in (0.0, 0.4, 1.6, 2.6):
+        y_YX, x_YX = np.indices(SHAPE)
+        along_YX = math.cos(angle) * x_YX + math.sin(angle) * y_YX
+        image_YX = counted(np.sin(2 * np.pi * along_YX / spacing_px), dose=400.0)
+        assert told(image_YX)["spacing_px"] is None
+
+
 def test_an_amorphous_film_has_neither_spacing_nor_direction() -> None:
     for seed in range(4):
         found = told(counted(speckle(seed), dose=400.0, seed=seed))

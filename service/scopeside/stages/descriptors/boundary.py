@@ -22,7 +22,6 @@ boundary's length is that of its chords through cells, so that the steps of pixe
 MOST_PAIRS = 16
 """Pairs whose boundary is looked at, those with most edges first: a bound on what a frame of dust
 may cost."""
-_IDS = 1 << 16
 _TOUCHING = np.ones((3, 3), dtype=bool)
 
 
@@ -55,19 +54,30 @@ def boundaries(
     Pieces shorter than `least_px` and pairs without any other are left out, and so is what borders
     on pixels without a label.
     """
-    pair_E, point_E2, normal_E2 = _edges(labels_YX)
-    pairs, inverse_E, count_P = np.unique(pair_E, return_inverse=True, return_counts=True)
-    most_first = np.lexsort((pairs, -count_P))[:MOST_PAIRS]
-    for p in np.sort(most_first[count_P[most_first] >= least_px]):
-        own = np.flatnonzero(inverse_E == p)
-        pieces = list(_pieces(point_E2[own], normal_E2[own], least_px=least_px))
+    edges = _edges(labels_YX)
+    count_P = np.bincount(edges.pair_E)
+    long_enough = np.flatnonzero(count_P >= least_px)
+    most_first = np.argsort(-count_P[long_enough], kind="stable")[:MOST_PAIRS]
+    for p in np.sort(long_enough[most_first]).tolist():
+        own = np.flatnonzero(edges.pair_E == p)
+        pieces = list(_pieces(edges.point_E2[own], edges.normal_E2[own], least_px=least_px))
         if pieces:
-            first, second = divmod(int(pairs[p]), _IDS)
-            yield (first, second), pieces
+            first, second = divmod(p, len(edges.ids_K))
+            yield (int(edges.ids_K[first]), int(edges.ids_K[second])), pieces
 
 
-def _edges(labels_YX: UInt16) -> tuple[Int64, Float64, Float64]:
-    """Return the pair of ids, the middle and the normal of every edge."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Edges:
+    """All edges of a label map; `pair_E` is `K` times the place in `ids_K` of the lower id, plus
+    that of the higher."""
+
+    ids_K: UInt16
+    pair_E: Int64
+    point_E2: Float64
+    normal_E2: Float64
+
+
+def _edges(labels_YX: UInt16) -> _Edges:
     columns = labels_YX.shape[1]
     flat: Array = np.ascontiguousarray(labels_YX).reshape(-1)
     right = np.flatnonzero(flat[:-1] != flat[1:])
@@ -80,11 +90,15 @@ def _edges(labels_YX: UInt16) -> tuple[Int64, Float64, Float64]:
         labelled = (here_E > 0) & (there_E > 0)
         place_E, is_right_E = place_E[labelled], is_right_E[labelled]
         here_E, there_E = here_E[labelled], there_E[labelled]
-    low_E, high_E = np.minimum(here_E, there_E), np.maximum(here_E, there_E)
     step_E2 = np.stack([~is_right_E, is_right_E], axis=1).astype(np.float64)
     point_E2 = np.stack(np.divmod(place_E, columns), axis=1) + 0.5 * step_E2
     step_E2[here_E > there_E] *= -1.0
-    return low_E.astype(np.int64) * _IDS + high_E, point_E2, step_E2
+    ids_K: UInt16 = np.unique(np.concatenate([here_E, there_E]))
+    low_E = np.searchsorted(ids_K, np.minimum(here_E, there_E))
+    high_E = np.searchsorted(ids_K, np.maximum(here_E, there_E))
+    return _Edges(
+        ids_K=ids_K, pair_E=low_E * len(ids_K) + high_E, point_E2=point_E2, normal_E2=step_E2
+    )
 
 
 def _pieces(point_E2: Float64, normal_E2: Float64, *, least_px: float) -> Iterator[Piece]:

@@ -64,12 +64,15 @@ def order_of(spectra: Spectra, sample: Sample, plan: Plan) -> Order:
     )
     for k in np.flatnonzero(crystallinity_K >= LEAST_SHARE):
         lobes_FG = np.where(counted_FG, _lobes(excess_KFG[k]), 0.0)
-        f, g = np.unravel_index(int(lobes_FG.argmax()), lobes_FG.shape)
+        peak = _Peak.near(power_KFG[k], plan, int(lobes_FG.argmax()))
+        if peak is None:
+            continue
+        f, g = peak.f, peak.g
         annulus_FG = counted_FG & (np.abs(plan.radius_FG - plan.radius_FG[f, g]) <= 1.5)
         if excess_KFG[k][annulus_FG].sum() < LEAST_SHARE * structured_K[k]:
             continue
-        order.y_K[k], order.x_K[k] = _between_bins(power_KFG[k], int(f), int(g), plan)
-        elsewhere_FG = _angle_from(plan, int(f), int(g)) > ELSEWHERE_RAD
+        order.y_K[k], order.x_K[k] = peak.place(plan)
+        elsewhere_FG = _angle_from(plan, f, g) > ELSEWHERE_RAD
         rival = float(lobes_FG[elsewhere_FG].max(initial=0.0))
         order.directed_K[k] = lobes_FG[f, g] >= FOREMOST * rival
     return order
@@ -89,25 +92,58 @@ def _lobes(values_FG: Float32) -> Float32:
     return lobes_FG
 
 
-def _between_bins(power_FG: Float32, f: int, g: int, plan: Plan) -> tuple[float, float]:
-    """Return where the peak at a bin really lies, along y and x.
+@dataclass(frozen=True, slots=True)
+class _Peak:
+    """A bin that holds no less than its eight neighbours, `power_33`, and it in their middle."""
 
-    The parabola through the logarithms of three bins, along each axis: exact for a Gaussian lobe,
-    and within a fiftieth of a bin for Hann's (M. Gasior & J. L. Gonzalez, AIP Conf. Proc. 732, 276,
-    2004).
-    """
-    y_F1, x_1G = plan.cycles
+    f: int
+    g: int
+    power_33: Float64
 
-    def at(step_f: int, step_g: int) -> float:
-        row, column = f + step_f, g + step_g
-        if column < 0:
-            row, column = -row, -column
-        return math.log(max(float(power_FG[row % len(power_FG), column]), 1e-30))
+    @classmethod
+    def near(cls, power_FG: Float32, plan: Plan, flat: int) -> _Peak | None:
+        """Climb from a bin to the highest one about it.
 
-    return (
-        float(y_F1[f, 0]) + _vertex(at(-1, 0), at(0, 0), at(1, 0)),
-        float(x_1G[0, g]) + _vertex(at(0, -1), at(0, 0), at(0, 1)),
-    )
+        None where that leads out of the annuli: then it was the flank of what is too coarse or
+        too fine for a chip to show.
+        """
+        sides, columns = power_FG.shape
+        f, g = divmod(flat, columns)
+        while True:
+            if g == 0 and f > sides // 2:
+                f = sides - f
+            if not plan.counted_FG[f, g]:
+                return None
+            power_33 = _about(power_FG, f, g)
+            step_f, step_g = divmod(int(power_33.argmax()), 3)
+            if power_33[step_f, step_g] <= power_33[1, 1]:
+                return cls(f, g, power_33)
+            f, g = (f + step_f - 1) % sides, g + step_g - 1
+            if g < 0:
+                f, g = -f % sides, -g
+
+    def place(self, plan: Plan) -> tuple[float, float]:
+        """Return where between the bins it really lies, along y and x.
+
+        The parabola through the logarithms of three bins, along each axis: exact for a Gaussian
+        lobe, and within a fiftieth of a bin for Hann's (M. Gasior & J. L. Gonzalez, AIP Conf.
+        Proc. 732, 276, 2004).
+        """
+        y_F1, x_1G = plan.cycles
+        log_33 = np.log(np.maximum(self.power_33, 1e-30))
+        return (
+            float(y_F1[self.f, 0]) + _vertex(*log_33[:, 1].tolist()),
+            float(x_1G[0, self.g]) + _vertex(*log_33[1].tolist()),
+        )
+
+
+def _about(power_FG: Float32, f: int, g: int) -> Float64:
+    """Return the 3 x 3 bins about one; left of x = 0 lie the opposite ones."""
+    rows = np.arange(f - 1, f + 2)
+    left_3 = power_FG[rows % len(power_FG), g - 1] if g else power_FG[-rows % len(power_FG), 1]
+    middle_32 = power_FG[rows % len(power_FG), g : g + 2]
+    about_33: Float64 = np.column_stack([left_3, middle_32]).astype(np.float64)
+    return about_33
 
 
 def _vertex(before: float, here: float, after: float) -> float:
@@ -120,8 +156,6 @@ def _vertex(before: float, here: float, after: float) -> float:
 
 def _angle_from(plan: Plan, f: int, g: int) -> Float64:
     """Return the angle between each bin's direction and that of one, from 0 to pi / 2."""
-    y_F1, x_1G = plan.cycles
-    own = math.atan2(float(y_F1[f, 0]), float(x_1G[0, g]))
-    turned_FG = np.abs(np.arctan2(y_F1, x_1G) - own) % np.pi
+    turned_FG = np.abs(plan.angle_FG - plan.angle_FG[f, g])
     angle_FG: Float64 = np.minimum(turned_FG, np.pi - turned_FG)
     return angle_FG

@@ -55,6 +55,12 @@ class Plan:
         return np.asarray(np.hypot(y_F1, x_1G), dtype=np.float64)
 
     @cached_property
+    def angle_FG(self) -> NDArray[np.float64]:
+        """Direction of each bin in radians, from +x towards +y."""
+        y_F1, x_1G = self.cycles
+        return np.asarray(np.arctan2(y_F1, x_1G), dtype=np.float64)
+
+    @cached_property
     def annulus_FG(self) -> Int64:
         """The annulus of each bin, a cycle wide; the nearest one for bins in none."""
         return np.clip(np.rint(self.radius_FG).astype(np.int64) - LEAST_CYCLES, 0, self.annuli - 1)
@@ -79,8 +85,6 @@ class Plan:
 
         Narrow annuli have few bins: theirs is as much wider as `ANNULUS_BINS` take.
         """
-        y_F1, x_1G = self.cycles
-        angle_FG = np.arctan2(y_F1, x_1G)
         radius_FG = np.rint(self.radius_FG)
         looked_at_AS = np.empty((self.annuli, ANNULUS_BINS), dtype=np.int64)
         for annulus in range(self.annuli):
@@ -89,7 +93,7 @@ class Plan:
                 bins = np.flatnonzero(self.counted_FG & (away_FG <= width))
                 if len(bins) >= ANNULUS_BINS or width > self.annuli:
                     break
-            bins = bins[np.argsort(angle_FG.ravel()[bins], kind="stable")]
+            bins = bins[np.argsort(self.angle_FG.ravel()[bins], kind="stable")]
             places = (np.arange(ANNULUS_BINS) + 0.5) * len(bins) / ANNULUS_BINS
             looked_at_AS[annulus] = bins[places.astype(np.int64)]
         return looked_at_AS

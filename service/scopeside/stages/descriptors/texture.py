@@ -49,8 +49,10 @@ def rms_contrast(chips_MHW: Float32, sample: Sample, contrast: Contrast) -> Floa
     """
     span = contrast.high - contrast.low
     chips_K = np.bincount(sample.owner_M, minlength=sample.communities)
-    variance_M = chips_MHW.var(axis=(1, 2), dtype=np.float32)
-    mean_M = chips_MHW.mean(axis=(1, 2), dtype=np.float32)
+    mean_M = chips_MHW.mean(axis=(1, 2), dtype=np.float64)
+    # The window spans about 1, so float32 squares lose nothing that matters against it.
+    square_M = np.einsum("mhw,mhw->m", chips_MHW, chips_MHW) / chips_MHW[0].size
+    variance_M = np.maximum(square_M - np.square(mean_M), 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance_K = sample.sums(variance_M) / chips_K
         mean_K = contrast.low + span * sample.sums(mean_M) / chips_K

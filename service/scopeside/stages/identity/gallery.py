@@ -13,7 +13,7 @@ import numpy as np
 from scopeside.messages import Float32, Identity, Int64
 from scopeside.palette import color_of
 from scopeside.prototypes import Prototypes
-from scopeside.stages.identity.remembered import Remembered, RememberedIdentity
+from scopeside.stages.identity.remembered import Known, KnownIdentity
 
 MEMORY = 0.1
 """Weight of the newest frame in a prototype: a material may change slowly and stay itself."""
@@ -137,12 +137,12 @@ class Gallery:
         self._entries[id_].name = name
         return True
 
-    def remember(self, *, frame: int) -> Remembered:
-        """Return a copy of all that is known, at a frame."""
+    def remember(self) -> Known:
+        """Return a copy of all that is known."""
         entries = self._entries
-        return Remembered(
+        return Known(
             identities=tuple(
-                RememberedIdentity(
+                KnownIdentity(
                     id=id_,
                     name=entry.name,
                     variance=entry.variance,
@@ -157,12 +157,11 @@ class Gallery:
             if entries
             else np.empty((0, 0), np.float32),
             next_id=self._next_id,
-            frame=frame,
         )
 
-    def recall(self, remembered: Remembered) -> None:
-        """Know what was remembered, and nothing else."""
-        self._next_id = remembered.next_id
+    def recall(self, known: Known) -> None:
+        """Know what was known when it was remembered, and nothing else."""
+        self._next_id = known.next_id
         self._entries = {
             one.id: _Entry(
                 mean_D=mean_D.copy(),
@@ -173,7 +172,7 @@ class Gallery:
                 present=one.present,
                 name=one.name,
             )
-            for one, mean_D in zip(remembered.identities, remembered.means_JD, strict=True)
+            for one, mean_D in zip(known.identities, known.means_JD, strict=True)
         }
 
     def identity(self, id_: int, *, chips: int, frame: int) -> Identity:

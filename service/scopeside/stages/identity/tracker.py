@@ -8,8 +8,6 @@ Shape suffixes: N chips; K communities of the frame; J known identities; D embed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +24,7 @@ from scopeside.prototypes import (
 )
 from scopeside.stages.identity.gallery import Gallery
 from scopeside.stages.identity.lasting import lasting
-from scopeside.stages.identity.remembered import Remembered
+from scopeside.stages.identity.remembered import NOBODY, Candidates, Places, Remembered
 
 REACH = 0.6
 """Farthest that a community may lie from an identity, in the unit of distances, to be it."""
@@ -34,30 +32,6 @@ OVERLAP_REACH = 1.0
 """How much farther full overlap with the last frame lets it lie, as a share of REACH."""
 PROOF_FRAMES = 2
 """Frames in a row that something new must be seen in before it gets an id."""
-
-NOBODY = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Before:
-    """Where the ids were in the last frame; those that were only lent say nothing of a place."""
-
-    ids_N: Int64
-    lent_N: NDArray[np.bool_]
-    grid: ChipGrid
-
-    @property
-    def own_N(self) -> Int64:
-        """The ids that were the chips' own, NOBODY where they were not."""
-        return np.where(self.lent_N, NOBODY, self.ids_N)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Candidates:
-    """What is not known yet, and the frames in a row each was seen in, the last included."""
-
-    looks: Prototypes
-    frames_K: Int64
 
 
 class IdentityTracker:
@@ -84,23 +58,25 @@ class IdentityTracker:
     def reset(self) -> None:
         """Forget identities and names; ids begin again at 1."""
         self._gallery = Gallery(unit=self._unit)
-        self._before: _Before | None = None
-        self._candidates: _Candidates | None = None
+        self._before: Places | None = None
+        self._candidates: Candidates | None = None
         self._frame = -1
 
     def remember(self) -> Remembered:
         """Return a copy of the identities known; between two frames."""
-        return self._gallery.remember(frame=self._frame)
+        return Remembered(
+            known=self._gallery.remember(),
+            frame=self._frame,
+            before=self._before,
+            candidates=self._candidates,
+        )
 
     def recall(self, remembered: Remembered) -> None:
-        """Know the identities that an earlier process remembered, and no others.
-
-        Where they were in its last frame is not among it: until the second frame the prototypes
-        decide alone, as after a jump of the stage.
-        """
-        self.reset()
-        self._gallery.recall(remembered)
+        """Go on from where an earlier process was; what is known here is forgotten."""
+        self._gallery.recall(remembered.known)
         self._frame = remembered.frame
+        self._before = remembered.before
+        self._candidates = remembered.candidates
 
     def knows(self, id_: int) -> bool:
         """Whether an identity has this id; any thread may ask."""
@@ -132,7 +108,7 @@ class IdentityTracker:
         before = self._before
         if before is not None and before.grid == grid and self._merge_distance > 0:
             ids_N = lasting(before.ids_N, ids_N, chips, self._gallery)
-        self._before = _Before(ids_N=ids_N, lent_N=lent_K[partition.labels_N], grid=grid)
+        self._before = Places(ids_N=ids_N, lent_N=lent_K[partition.labels_N], grid=grid)
         present, counts = np.unique(ids_N, return_counts=True)
         appeared, vanished = self._gallery.attend(frozenset(present.tolist()), frame=self._frame)
         return Identified(
@@ -203,7 +179,7 @@ class IdentityTracker:
         waiting = np.setdiff1d(left, ripe)
         self._candidates = None
         if len(waiting):
-            self._candidates = _Candidates(
+            self._candidates = Candidates(
                 looks=looks.rows(waiting), frames_K=frames_K[np.searchsorted(left, waiting)]
             )
         if len(ripe) == 0:
