@@ -4,7 +4,8 @@
 
 What `scopeside bench --against reference` measures, at two sizes: the loop around one torch call
 per chip and the pipeline segment the same frames, cut into the same chips, with the same weights,
-by turns within one process. A loop with batches stands beside them.
+by turns within one process. A loop with batches stands beside them. The pipeline runs twice: in the
+precision in which it would be run, and in the loop's, in which the aims are judged.
 """
 
 from __future__ import annotations
@@ -14,13 +15,23 @@ import os
 import numpy as np
 
 from harness import Report, Row, quick_parser, say, spread
-from scopeside.bench.side_by_side import BATCHED, CUTOFF, LOOP, SideBySide, side_by_side
+from scopeside.bench.side_by_side import (
+    BATCHED,
+    CUTOFF,
+    EQUAL,
+    LOOP,
+    SideBySide,
+    ours,
+    side_by_side,
+)
 from scopeside.cli import BLAS_PATIENCE
 from scopeside.configuration import load_settings
 from scopeside.testing.specimen import IrradiatedFilm
 
-CASES = ((512, 2), (1024, 2))
+CASES = ((512, 3), (1024, 5))
 """Side in pixels, rounds."""
+AIMS = {"chips": 8.0, "shared": 25.0}
+"""Times as fast as the loop with one call a chip, by mode."""
 
 
 def measure(side_px: int, rounds: int) -> SideBySide:
@@ -40,9 +51,10 @@ def main() -> None:
         question="How much faster is it than the published method's loop written plainly?",
         how=(
             "Same simulated frames, same 64-px chips at stride 32, same weights, by turns in one"
-            " process. The loop: min-max contrast, ResNet50 in torch float32 one chip at a time,"
+            " process. The loop: min-max contrast, ResNet50 in torch fp32 one chip at a time,"
             f" SciPy pdist, unweighted edges from {CUTOFF}, Louvain by NetworkX at resolution 1."
-            " A ratio is the loop's whole time over ours in the same round."
+            " A ratio is the loop's whole time over ours in the same round. Aims are judged at the"
+            f" loop's precision, {EQUAL}; the other rows are ours as it would be run."
         ),
     )
     times: list[Row] = []
@@ -60,15 +72,15 @@ def main() -> None:
                 f"over {loop}": spread(found.times_as_fast(name, loop)) for loop in (LOOP, BATCHED)
             }
             ratios.append(row)
-            ratio = row[f"over {LOOP}"]["median"]
-            say(f"{side_px} px, {name}: {ratio:.1f} times as fast as the loop")
-            mode = "chips" if "chips" in name else "shared"
+            say(f"{side_px} px, {name}: {row[f'over {LOOP}']['median']:.1f} times as fast")
+        for mode, least in AIMS.items():
             report.aim(
-                f"speed over the reference loop, {side_px} x {side_px}, {mode} mode",
-                "above",
-                8.0 if mode == "chips" else 25.0,
+                f"speed over the reference loop at equal precision ({EQUAL}),"
+                f" {side_px} x {side_px}, {mode} mode",
+                "at least",
+                least,
                 "times",
-                ratio,
+                float(np.median(found.times_as_fast(ours(mode, EQUAL), LOOP))),
             )
     report.table("Seconds a frame", times)
     report.table("Times as fast", ratios)

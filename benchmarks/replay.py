@@ -27,7 +27,7 @@ import numpy as np
 import psutil
 import zmq
 
-from harness import Report, Row, in_fresh_process, quick_parser, say, significant, spread
+from harness import Report, Row, quick_parser, say, significant, spread
 from scopeside.client.control import ControlClient
 from scopeside.client.pacing import Pacer
 from scopeside.recording.reader import Recording
@@ -105,40 +105,74 @@ def counted(endpoint: str, ready: threading.Event) -> Row:
 
 def paced(source: Path, words: Sequence[str], before: Sequence[str], folder: Path) -> Row:
     """One replay to a receiver that only counts; what it says of its lateness."""
-    endpoint, report = f"ipc://{folder}/paced", folder / "paced.json"
+    report = folder / "paced.json"
+    with receiving(folder) as (endpoint, found):
+        scopeside(
+            *("replay", str(source), "--to", endpoint, *words, "--report", str(report), "--quiet"),
+            before=before,
+        ).wait()
+    said = json.loads(report.read_text())
+    return found | {"sent": said["frames"], "rate_hz": said["rate_hz"]} | said["lateness"]
+
+
+def paced_barely(before: Sequence[str], folder: Path) -> Row:
+    """The bare loop to the same receiver, a process of its own as replay is."""
+    with receiving(folder) as (endpoint, found):
+        done = subprocess.run(
+            [*before, sys.executable, __file__, "--bare", endpoint],
+            stdout=subprocess.PIPE,
+            check=True,
+            text=True,
+        )
+    return found | json.loads(done.stdout.splitlines()[-1])
+
+
+@contextmanager
+def receiving(folder: Path) -> Iterator[tuple[str, Row]]:
+    """An endpoint whose receiver only counts; what it counted is there after the block."""
+    endpoint = f"ipc://{folder}/paced"
     found: Row = {}
     ready = threading.Event()
     receiver = threading.Thread(target=lambda: found.update(counted(endpoint, ready)))
     receiver.start()
     ready.wait()
-    process = scopeside(
-        *("replay", str(source), "--to", endpoint, *words, "--report", str(report), "--quiet"),
-        before=before,
-    )
-    process.wait()
+    yield endpoint, found
     receiver.join()
-    said = json.loads(report.read_text())
-    return found | {"sent": said["frames"], "rate_hz": said["rate_hz"]} | said["lateness"]
 
 
-def bare() -> Row:
-    """The least that any program can do: sleep until it is time, and note when it woke."""
+def bare(endpoint: str) -> Row:
+    """The least that any program can do with pyzmq: sleep until it is time, and send the same bytes
+    again. Lateness is noted just before the send, as replay notes it."""
     pacer = Pacer(RATE_HZ)
-    for number in range(PACE_FRAMES):
-        pacer.wait(number, stopped=lambda: False)
+    payload = bytes(2 * SHAPE[0] * SHAPE[1])
+    with zmq.Context() as context, context.socket(zmq.XPUB) as socket:
+        socket.setsockopt(zmq.SNDHWM, PACE_FRAMES)
+        socket.bind(endpoint)
+        socket.recv()  # the receiver is there
+        for number in range(PACE_FRAMES):
+            pacer.wait(number, stopped=lambda: False)
+            socket.send_multipart([TOPIC_FRAME, b"header", payload], copy=False)
+        socket.send_multipart([TOPIC_END, b"header"])
     return {"sent": PACE_FRAMES} | pacer.lateness.figures()
 
 
-BARE = "a bare loop that sleeps"
+BARE = "a bare pyzmq loop"
+AT_REAL_TIME = "at real-time priority"
 
 Paced = tuple[Path, Sequence[str], Sequence[str]]
 """A source, the words that say its pace, and those before the command."""
 
 
 def pace_rows(report: Report, sources: dict[str, Paced], folder: Path) -> None:
-    runs: dict[str, list[Row]] = {name: [] for name in (BARE, *sources)}
+    # A control beside every priority: only rows of the same one compare.
+    bares: dict[str, Sequence[str]] = {BARE: ()}
+    if any(before for _, _, before in sources.values()):
+        bares[f"{BARE} {AT_REAL_TIME}"] = REAL_TIME
+    runs: dict[str, list[Row]] = {name: [] for name in (*bares, *sources)}
     for number in range(ROUNDS):
-        runs[BARE].append(in_fresh_process(__file__, "--bare"))
+        for name, before in bares.items():
+            runs[name].append(paced_barely(before, folder))
+            say(f"round {number + 1}, {name}: p99 {1e3 * runs[name][-1]['p99_s']:.2f} ms")
         for name, (path, words, before) in sources.items():
             row = paced(path, words, before, folder)
             runs[name].append(row)
@@ -317,10 +351,10 @@ def long_run(report: Report, source: Path, frames: int, folder: Path) -> None:
 def main() -> int:
     parser = quick_parser(__doc__)
     parser.add_argument("--frames", type=int, default=20_000, help="of the long run")
-    parser.add_argument("--bare", action="store_true", help="only sleep, and print how late")
+    parser.add_argument("--bare", metavar="ENDPOINT", help="be the bare loop, and print how late")
     arguments = parser.parse_args()
     if arguments.bare:
-        print(json.dumps(bare()))
+        print(json.dumps(bare(arguments.bare)))
         return 0
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     report = Report(
@@ -329,7 +363,8 @@ def main() -> int:
         how=(
             f"Frames of {SHAPE[0]} x {SHAPE[1]} uint16. Paces: `replay` in a process of its own, to"
             f" a SUB socket that only counts, {ROUNDS} rounds by turns; lateness is the time from"
-            " the scheduled to the actual send; of the bare loop, to waking up. The long run:"
+            " the scheduled to the actual send. The bare loop only sleeps and sends the same"
+            " bytes to the same receiver, at either priority. The long run:"
             " `replay --fast --socket push` into `serve` with the null embedder, which records"
             " every message too; resident memory is"
             f" sampled every {SAMPLE_S} s, and what it was after {SETTLED:.0%} of the frames is"
@@ -355,7 +390,7 @@ def main() -> int:
             "from a recording": (recorded, ["--rate", str(RATE_HZ)], ()),
         }
         if os.geteuid() == 0 and shutil.which(REAL_TIME[0]):
-            name = "from a recording at real-time priority"
+            name = f"from a recording {AT_REAL_TIME}"
             sources[name] = (recorded, ["--rate", str(RATE_HZ)], REAL_TIME)
         pace_rows(report, sources, folder)
         long_run(report, source, arguments.frames, folder)

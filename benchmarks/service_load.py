@@ -15,7 +15,7 @@ from pathlib import Path
 from harness import Report, Row, quick_parser, significant
 from scopeside.bench.report import Report as Measurement
 from scopeside.bench.report import read_report
-from scopeside.bench.table import losses
+from scopeside.bench.table import why_not
 
 LEAST_HZ = 8.0
 """The aim for 512 x 512 in shared mode, on two cores."""
@@ -47,7 +47,7 @@ def rate_rows(found: Measurement) -> list[Row]:
             for key in ("p50", "p99", "max"):
                 value_s = spent.get(f"{key}_s")
                 row[f"response_{key}_ms"] = value_s and significant(1e3 * value_s)
-            row["lost"] = ", ".join(f"{n} {why}" for why, n in losses(step).items()) or "0"
+            row["lost"] = why_not(step) or "0"
             row["cores"] = significant(step["usage"]["cores"])
             row["other_cores"] = significant(step["usage"]["other_cores"])
             row["holds"] = "yes" if step["holds"] else "no"

@@ -1,5 +1,7 @@
 """A measurement as `scopeside bench` makes it, without a service."""
 
+from pathlib import Path
+
 import numpy as np
 
 from scopeside.bench.frames import Load
@@ -18,6 +20,16 @@ def step(rate_hz, *, scale=1.0, frames=50, lost=0, target_s=1.0, gpus=(), seed=0
     random = np.random.default_rng(seed)
     response_s = scale * (0.09 + 0.02 * random.random(frames - lost))
     service_s = 0.9 * response_s
+    totals = {
+        "response": Durations.of(response_s),
+        "service": Durations.of(service_s),
+        "send lateness": Durations.of(0.01 * response_s),
+        "handover": Durations.of(0.04 * response_s),
+        "waiting": Durations.of(0.1 * response_s),
+        "delivery": Durations.of(0.05 * response_s),
+    }
+    stages = {"embed": Durations.of(0.7 * response_s), "encode": Durations.of(0.1 * response_s)}
+    answered = frames > lost
     return Step(
         rate_hz=rate_hz,
         offered=frames,
@@ -37,18 +49,8 @@ def step(rate_hz, *, scale=1.0, frames=50, lost=0, target_s=1.0, gpus=(), seed=0
             other_cores=0.05,
             gpus=gpus,
         ),
-        totals={
-            "response": Durations.of(response_s),
-            "service": Durations.of(service_s),
-            "send lateness": Durations.of(0.01 * response_s),
-            "handover": Durations.of(0.04 * response_s),
-            "waiting": Durations.of(0.1 * response_s),
-            "delivery": Durations.of(0.05 * response_s),
-        },
-        stages={
-            "embed": Durations.of(0.7 * response_s),
-            "encode": Durations.of(0.1 * response_s),
-        },
+        totals=totals if answered else {},
+        stages=stages if answered else {},
         timeline=[(n / rate_hz, float(s)) for n, s in enumerate(response_s)],
     )
 
@@ -70,6 +72,7 @@ def plan(**options):
     return Plan(
         settings=configuration.settings,
         options=(),
+        logs=Path(),
         load=Load(name="film", kind="simulated", images=(np.zeros((6, 8), np.uint16),)),
         **options,
     )

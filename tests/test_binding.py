@@ -4,7 +4,7 @@ import socket
 import pytest
 import zmq
 
-from scopeside.binding import in_use, ipc_in_use, remove_ipc, unusable
+from scopeside.binding import in_use, ipc_in_use, remove_ipc, require_port, unusable
 
 
 @pytest.fixture
@@ -99,5 +99,20 @@ def test_the_sentence_has_the_address_once_and_a_fix(held):
         with pytest.raises(zmq.ZMQError) as refusal:
             late.connect("nonsense")
     assert unusable("y", refusal.value, attach="connect") == (
-        "y cannot be connected (Invalid argument): choose another, as tcp://HOST:PORT or ipc://FILE."
+        "y cannot be connected (Invalid argument): choose another, as tcp://HOST:PORT (up to 65535)"
+        " or ipc://FILE."
     )
+
+
+@pytest.mark.parametrize("port", ["65536", "99999", "55x", "", "-1", "\u0665"])
+def test_a_port_that_is_none_is_refused_before_zeromq_takes_another(port):
+    with pytest.raises(zmq.ZMQError):
+        require_port(f"tcp://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["tcp://127.0.0.1:65535", "tcp://*:*", "tcp://[::1]:0", "ipc:///a:99999", "nonsense"],
+)
+def test_other_endpoints_are_left_to_zeromq(endpoint):
+    require_port(endpoint)

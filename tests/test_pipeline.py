@@ -222,6 +222,20 @@ def test_what_is_no_reference_state_is_refused_and_changes_nothing(
     assert bench.pipeline.reference_state() == state
 
 
+def test_a_state_of_another_number_of_features_is_forgotten_and_costs_no_frame(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    bench.see(halves(0, 1))
+    bench.pipeline.keep_reference()
+    state = bench.pipeline.reference_state()
+    assert state is not None
+    bench.pipeline.restore_reference({**state, "means": [row[:-1] for row in state["means"]]})
+    for _ in range(2):
+        assert set(reference_distances(bench.see(halves(0, 1))).values()) == {None}
+    assert caplog.text.count("another number of features") == 1
+
+
 @pytest.mark.parametrize("scope", ["series", "session"])
 def test_the_reference_outlives_its_series(scope: str) -> None:
     bench = Bench(f"identity.scope={scope}")
@@ -241,6 +255,16 @@ def test_descriptors_turned_off_leave_no_keys_and_the_same_label_maps() -> None:
         assert all(one.descriptors for one in there.communities)
         assert not any(one.descriptors for one in here.communities)
         assert here.fronts == ()
+
+
+def test_descriptors_can_be_turned_off_and_on_while_frames_come() -> None:
+    bench = Bench()
+    described = [bool(bench.see(halves(0, 1)).communities[0].descriptors)]
+    for switch in ("false", "true"):
+        changed = load_settings(sets=[*SETS, f"descriptors.enabled={switch}"])
+        bench.pipeline.apply(changed.settings, config_hash=switch)
+        described.append(bool(bench.see(halves(0, 1)).communities[0].descriptors))
+    assert described == [True, False, True]
 
 
 def test_reset_forgets_the_resolution() -> None:

@@ -15,6 +15,8 @@ from typing import Literal
 
 import zmq
 
+MOST_PORT = 65535
+
 
 def in_use(endpoint: str) -> bool:
     """Return whether another program holds this `tcp://` or `ipc://` endpoint; no trace is left."""
@@ -28,9 +30,18 @@ def unusable(what: str, error: zmq.ZMQError, *, attach: Literal["bind", "connect
     fix = (
         "stop the program that holds it, or choose another endpoint"
         if error.errno == zmq.EADDRINUSE
-        else "choose another, as tcp://HOST:PORT or ipc://FILE"
+        else f"choose another, as tcp://HOST:PORT (up to {MOST_PORT}) or ipc://FILE"
     )
     return f"{what} cannot be {'bound' if attach == 'bind' else 'connected'} ({reason}): {fix}."
+
+
+def require_port(endpoint: str) -> None:
+    """Raise ZMQError where the port of a `tcp://` endpoint is none: ZeroMQ itself would take port
+    70000 as 4464 and 55x as 55."""
+    port = endpoint.rpartition(":")[2]
+    known = port == "*" or (port.isascii() and port.isdecimal() and int(port) <= MOST_PORT)
+    if endpoint.startswith("tcp://") and not known:
+        raise zmq.ZMQError(zmq.EINVAL)
 
 
 def ipc_in_use(endpoint: str) -> bool:
@@ -67,7 +78,7 @@ def _tcp_in_use(endpoint: str) -> bool:
     To be accepted by a ZeroMQ socket of the wrong kind would stop such a sender for good.
     """
     host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
-    if not endpoint.startswith("tcp://") or not port.isdecimal() or int(port) > 65535:
+    if not endpoint.startswith("tcp://") or not port.isdecimal() or int(port) > MOST_PORT:
         return False
     family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
     address = {"*": "0.0.0.0", "localhost": "127.0.0.1"}.get(host, host.strip("[]"))

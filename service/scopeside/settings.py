@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 from scopeside.descriptor_settings import DescriptorSettings
 from scopeside.http_settings import HttpSettings
 from scopeside.rule_settings import Rules
+from scopeside.save_settings import SaveSettings
 from scopeside.section import LIVE, Endpoint, Percent, Section, Sha256
 from scopeside.state_settings import StateSettings
 
@@ -266,8 +267,8 @@ class Settings(Section):
     device_memory: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Largest share of a GPU's memory that torch may take, for programs beside this one."""
     on_device: Literal["all", "encoder"] = "all"
-    """What a GPU does: all stages but identities, or the encoder alone. CLAHE, hot pixels, the
-    threshold graph and `shared` have no kernels: with one of them it is the encoder."""
+    """What a GPU does: all but identities and descriptors, or the encoder alone. CLAHE, hot pixels,
+    the threshold graph and `shared` have no kernels: with one of them it is the encoder."""
     rules: Rules = ()
     """What raises alarms: tables `[[rules]]` of a file, each with the keys in docs/steering.md. The
     control command `rules` changes them while the service runs."""
@@ -287,6 +288,7 @@ class Settings(Section):
     service: ServiceSettings = ServiceSettings()
     record: RecordSettings = RecordSettings()
     state: StateSettings = StateSettings()
+    save: SaveSettings = SaveSettings()
     log: LogSettings = LogSettings()
     bench: BenchSettings = BenchSettings()
 

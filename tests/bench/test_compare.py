@@ -66,16 +66,52 @@ def test_only_what_gates_can_fail():
 
 
 def test_frames_lost_where_none_were_is_a_problem():
-    lossy = sample_report(repeat(steady_lost=2), repeat(seed=1), repeat(seed=2))
-    (problem,) = compare(BEFORE, lossy, least_change=1.0).problems
-    assert "2 frames were lost" in problem
-    assert compare(lossy, lossy, least_change=1.0).problems == []
+    some = lossy(2, 0, 0)
+    (problem,) = compare(BEFORE, some, least_change=1.0).problems
+    assert problem == "2 of 150 frames were lost at the steady load, none before"
+    assert compare(some, some, least_change=1.0).problems == []
 
 
-def test_latencies_at_different_loads_are_not_compared():
+def lossy(*lost):
+    """A report whose repeats lost so many of 50 frames each."""
+    return sample_report(*(repeat(steady_lost=n, seed=seed) for seed, n in enumerate(lost)))
+
+
+def test_more_frames_lost_than_before_is_a_problem_beyond_chance():
+    (problem,) = compare(lossy(1, 0, 1), lossy(20, 25, 15), least_change=1.0).problems
+    assert problem == "60 of 150 frames were lost at the steady load, 2 of 150 before"
+    assert compare(lossy(1, 0, 1), lossy(1, 1, 1), least_change=1.0).problems == []
+    assert compare(lossy(20, 25, 15), lossy(1, 0, 1), least_change=1.0).problems == []
+
+
+def test_a_steady_load_that_gave_no_result_at_all_is_a_loss():
+    """With --steady: there is no latency then, and nothing else to tell it by."""
+    (problem,) = compare(BEFORE, lossy(50, 50, 50), least_change=1.0).problems
+    assert "150 of 150 frames were lost" in problem
+
+
+def test_a_steady_load_that_is_not_there_is_a_problem():
+    unsteady = sample_report(*(repeat(steady_hz=None, seed=seed) for seed in range(3)))
+    (problem,) = compare(BEFORE, unsteady, least_change=1.0).problems
+    assert "no steady load" in problem
+    assert compare(unsteady, BEFORE, least_change=1.0).problems == []
+
+
+@pytest.mark.parametrize("steady_hz", [4.0, 7.1])
+def test_a_response_ten_times_as_long_fails_at_any_load(steady_hz):
+    slow = sample_report(*(repeat(steady_hz=steady_hz, scale=10.0, seed=seed) for seed in range(3)))
+    problems = compare(BEFORE, slow, least_change=0.05).problems
+    assert any(f"response, p99, at 5.6 Hz and {steady_hz:g} Hz" in problem for problem in problems)
+
+
+def test_at_different_loads_the_response_alone_is_compared_and_a_note_says_why():
     other = sample_report(*(repeat(steady_hz=4.0, seed=seed) for seed in range(3)))
     found = compare(BEFORE, other, least_change=0.05)
-    assert not any("response, p" in change.figure.name for change in found.changes)
+    names = [change.figure.name for change in found.changes]
+    assert "CPU a frame" not in names
+    assert not any("stage" in name or "handover" in name for name in names)
+    assert sum("at 5.6 Hz and 4 Hz" in name for name in names) == 2
+    assert found.problems == []
     assert any("--steady 5.6" in note for note in found.notes)
 
 

@@ -31,7 +31,13 @@ def test_spreads_are_over_the_repeats():
         "least": 0.0,
         "most": 8.0,
         "each": [8.0, 7.5, 0.0],
+        "at_least": False,
     }
+
+
+def test_the_median_of_two_highest_rates_is_one_that_was_offered():
+    made = sample_report(repeat(best_hz=8.0), repeat(best_hz=10.0))
+    assert made["summary"]["best_hz"]["median"] == 8.0
 
 
 def test_histograms_of_the_report_can_be_read_and_add_up():

@@ -1,5 +1,7 @@
-from bench_samples import CARD, repeat, sample_report
-from scopeside.bench.side_by_side import BATCHED, LOOP, SideBySide, as_report
+from dataclasses import replace
+
+from bench_samples import CARD, repeat, sample_report, step
+from scopeside.bench.side_by_side import BATCHED, LOOP, SideBySide, as_report, ours
 from scopeside.bench.table import losses, tables
 
 
@@ -19,6 +21,17 @@ def test_the_tables_tell_load_rate_latency_and_what_it_takes():
     assert "no GPU" in told or "card" in told
 
 
+def test_where_every_rate_held_the_highest_is_at_least_the_last():
+    held = replace(repeat(), sweep=(step(4.0), step(8.0)))
+    assert "highest rate | at least 8 Hz" in text_of(sample_report(held, held))
+
+
+def test_a_queue_that_grew_is_told_where_nothing_was_lost():
+    late = replace(step(8.0), timeline=[(n / 8, 0.1 + 0.1 * n / 8) for n in range(50)])
+    told = text_of(sample_report(replace(repeat(), sweep=(late,))))
+    assert "| 0 | queue grows | " in told
+
+
 def test_rows_are_as_wide_as_their_header():
     for _, rows in tables(sample_report()):
         assert len({len(row) for row in rows}) == 1
@@ -26,8 +39,8 @@ def test_rows_are_as_wide_as_their_header():
 
 def test_lost_frames_are_told_with_their_reason():
     assert "5 overload" in text_of(sample_report())
-    step = {"dropped": {"overload": 2, "deadline": 1}, "missing": 0, "undelivered": 3, "unsent": 4}
-    assert losses(step) == {"overload": 2, "deadline": 1, "undelivered": 3, "unsent": 4}
+    lost = {"dropped": {"overload": 2, "deadline": 1}, "missing": 0, "undelivered": 3, "unsent": 4}
+    assert losses(lost) == {"overload": 2, "deadline": 1, "undelivered": 3, "unsent": 4}
 
 
 def test_where_no_rate_held_there_are_no_latencies():
@@ -44,8 +57,8 @@ def test_ratios_over_the_loop_are_told():
     made = sample_report()
     turn = {"embed": 0.5, "graph": 0.25, "rest": 0.25}
     slow = {name: 10.0 * seconds for name, seconds in turn.items()}
-    spent = {"Scopeside, chips mode": [turn], LOOP: [slow], BATCHED: [slow]}
+    spent = {ours("chips", "bf16"): [turn], LOOP: [slow], BATCHED: [slow]}
     made["against"] = as_report(SideBySide(shape=(64, 64), chips=9, spent=spent))
     told = text_of(made)
-    assert "Scopeside, chips mode | 1000.00 (1000.00 to 1000.00) | 500.0" in told
+    assert "Scopeside, chips mode, bf16 | 1000.00 (1000.00 to 1000.00) | 500.0" in told
     assert "10.00 (10.00 to 10.00)" in told

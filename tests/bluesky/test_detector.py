@@ -1,7 +1,5 @@
 """The detector under the real RunEngine, with a service as a client sees it."""
 
-import math
-
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
 import bluesky.preprocessors as bpp
@@ -9,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 from bluesky.utils import FailedStatus
-from ophyd_async.core import TriggerInfo
+from ophyd_async.core import StaticPathProvider, TriggerInfo, UUIDFilenameProvider
 
 from bluesky_scope import SHAPE, Microscope, client_of, detector, path_provider
 from fake_service import served
@@ -152,6 +150,38 @@ def test_without_a_microscope_to_ask_frames_received_after_the_trigger_count(at,
     assert event["data"]["seg-frame"] == 8
 
 
+def test_flying_beside_a_microscope_takes_the_frames_that_come_from_then_on(
+    at, engine, documents, tmp_path
+):
+    with served(at) as service:
+        scope = Microscope(service)
+        seg = detector(at, scope, acquire=None, path_provider=path_provider(tmp_path), shape=SHAPE)
+
+        def send(*frames, received_ns):
+            messages = [scope.message(frame) for frame in frames]
+            for message in messages:
+                message["timing"]["t_received_ns"] = received_ns
+            service.publish(*messages)
+
+        @bpp.stage_decorator([seg])
+        @bpp.run_decorator()
+        def plan():
+            service.joined()
+            service.joined()
+            send(1, 2, received_ns=1)
+            yield from bps.prepare(seg, TriggerInfo(number_of_events=3), wait=True)
+            yield from bps.declare_stream(seg, name="main", collect=True)
+            yield from bps.kickoff(seg, wait=True)
+            send(3, 4, 5, 6, received_ns=2**62)
+            yield from bps.collect_while_completing(
+                [seg], [seg], flush_period=0.1, stream_name="main"
+            )
+
+        engine(plan())
+    with h5py.File(tmp_path / "run.h5") as file:
+        assert file["frame"][:].tolist() == [3, 4, 5]
+
+
 def test_staging_without_a_service_says_so(at, engine):
     seg = ScopesideDetector(
         lambda: AsyncClient(results=at.results, control=at.control, timeout_s=0.1), name="seg"
@@ -184,10 +214,15 @@ def test_exposure_times_are_the_microscopes(at, scope, engine):
     assert isinstance(caught.value.__cause__, ConfigError)
 
 
-def test_the_detector_connects_anew_each_time_it_is_staged(at, scope, engine, documents):
-    seg = detector(at, scope)
+def test_each_time_it_is_staged_the_detector_connects_anew_and_begins_a_file(
+    at, scope, engine, documents, tmp_path
+):
+    files = StaticPathProvider(UUIDFilenameProvider(), tmp_path)
+    seg = detector(at, scope, path_provider=files, shape=SHAPE)
     for _ in range(2):
         scope.frames = 0
-        engine(bp.count([seg]))
-    assert len(documents.named("event")) == 2
-    assert math.isclose(documents.named("event")[-1]["data"]["seg-fraction_film"], 0.875)
+        engine(bp.count([seg], num=2))
+    assert [event["data"]["seg-frame"] for event in documents.named("event")] == [0, 1, 0, 1]
+    assert len({one["uri"] for one in documents.named("stream_resource")}) == 2
+    ranges = [one["indices"]["start"] for one in documents.named("stream_datum")]
+    assert ranges == [0, 1, 0, 1]

@@ -214,14 +214,19 @@ def test_targets_rules_and_visited_points_come_as_for_the_client_that_waits(at):
         "confidence": None,
     }
 
+    states = {"half": {"fired": 1}}
+
     async def loop():
         async with connected(at) as client:
             (target,) = await client.targets(2)
             assert (target.community, target.y_px, target.stage_m) == (2, 10.0, None)
             assert await client.rules.list() == ({"name": "half"},)
+            assert await client.rules.states() == {"half": {"fired": 1}}
             assert await client.visited.list() == (point,)
 
-    with served(at, answer=lambda r: ok(r, points=[point], rules=[{"name": "half"}])):
+    with served(
+        at, answer=lambda r: ok(r, points=[point], rules=[{"name": "half"}], states=states)
+    ):
         run(loop())
 
 

@@ -3,10 +3,12 @@ import json
 
 import pytest
 
+from scopeside.cli import main
 from scopeside.commands import config
 from scopeside.configuration import load_settings
 from scopeside.errors import ConfigError
 from scopeside.setting_keys import key_index
+from scopeside.settings import Settings
 
 
 def run(*words):
@@ -50,3 +52,15 @@ def test_a_file_that_is_absent_is_not_valid(capsys, tmp_path):
     with pytest.raises(ConfigError, match=r"preprocess\.dark"):
         run("--check", "--set", absent)
     assert run("--set", absent) == 0
+
+
+def test_init_writes_every_setting_once_and_changes_nothing(tmp_path, capsys):
+    file = tmp_path / "scopeside.toml"
+    assert main(["config", "init", "-o", str(file)]) == 0
+    assert load_settings([file]).settings == Settings()
+    before = file.read_text()
+    assert main(["config", "init", "-o", str(file)]) == 5
+    assert main(["config", "init", "-o", str(tmp_path / "absent" / "file")]) == 5
+    assert main(["config", "-o", str(file)]) == 2
+    assert file.read_text() == before
+    assert capsys.readouterr().err.count("\n") == 3

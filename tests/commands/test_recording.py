@@ -76,6 +76,24 @@ def test_info_is_readable(gappy, capsys):
     assert "film: 4 frames, 3 to 8, 3 missing, 1 duplicate" in said
 
 
+def test_a_recording_that_lacks_its_last_file_is_not_said_to_be_closed(gappy, capsys):
+    last = sorted(gappy.parent.glob("run-*.h5"))[-1]
+    last.unlink()
+    assert cli.main(["recording", "info", str(gappy)]) == 0
+    assert f"end       lacks {last.name} and what may follow it" in capsys.readouterr().out
+    assert cli.main(["recording", "verify", str(gappy)]) == 1
+    assert f"It lacks {last.name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["run.h5", "run-0002.h5"])
+def test_a_recording_is_not_cut_onto_itself(gappy, capsys, name):
+    out = gappy.with_name(name)
+    before = out.read_bytes()
+    assert cli.main(["recording", "cut", str(gappy), "-o", str(out)]) == 5
+    assert "is what is to be cut" in capsys.readouterr().err
+    assert out.read_bytes() == before
+
+
 def test_info_of_an_empty_recording(tmp_path, capsys):
     path = write(tmp_path / "run.h5", [])
     assert cli.main(["recording", "info", str(path)]) == 0

@@ -121,9 +121,24 @@ def test_arguments_that_make_no_sense_are_one_sentence(stack, endpoint, capsys, 
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_an_endpoint_that_cannot_be_is_one_sentence(stack, capsys):
-    assert cli.main(["replay", str(stack), "--wait", "0", "--to", "nonsense"]) == 3
-    assert capsys.readouterr().err.count("\n") == 1
+@pytest.mark.parametrize("endpoint", ["nonsense", "tcp://127.0.0.1:99999", "tcp://127.0.0.1:55x"])
+@pytest.mark.parametrize("attach", ["bind", "connect"])
+def test_an_endpoint_that_cannot_be_is_one_sentence(stack, capsys, endpoint, attach):
+    words = ["replay", str(stack), "--wait", "0", "--attach", attach, "--to", endpoint]
+    assert cli.main(words) == 3
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "up to 65535" in error
+
+
+def test_at_once_to_subscribers_is_said_to_wait_for_none(endpoint, stack, capsys):
+    words = ["replay", str(stack), "--wait", "0", "--to", endpoint]
+    assert cli.main([*words, "--fast"]) == 0
+    assert "pub waits for nobody" in capsys.readouterr().out
+    assert cli.main([*words, "--rate", "0", "--hwm", "7"]) == 0
+    assert "more than 7 messages behind" in capsys.readouterr().out
+    assert cli.main([*words, "--rate", "500"]) == 0
+    assert "pub waits for nobody" not in capsys.readouterr().out
 
 
 def test_a_file_that_is_missing_is_one_sentence(tmp_path, endpoint, capsys):

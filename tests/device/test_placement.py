@@ -26,7 +26,7 @@ def triton(monkeypatch):
 def test_all_stages_go_where_the_encoder_is():
     placement = place(Settings(), ON_CARD)
     assert placement.on_card
-    assert placement.reason == "all stages but identities on cuda:1"
+    assert placement.reason == "all stages but identities and descriptors on cuda:1"
 
 
 @pytest.mark.parametrize(

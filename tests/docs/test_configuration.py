@@ -8,6 +8,7 @@ from doc_snippets import ROOT, read
 from scopeside.cli import main
 from scopeside.configuration import load_settings
 from scopeside.setting_keys import documented_keys, flatten
+from scopeside.settings_file import EXAMPLES, settings_file
 from scopeside.settings_page import settings_page
 
 PRESETS = sorted(path.stem for path in (ROOT / "config").glob("*.toml"))
@@ -37,6 +38,16 @@ def test_every_preset_loads_and_has_its_line_in_the_readme(preset):
     load_settings([ROOT / "config" / f"{preset}.toml"])
 
     assert f"| `{preset}` |" in read("config/README.md")
+
+
+def test_the_default_preset_is_what_the_models_say():
+    """Renew it with `scopeside config init -o` where a setting is new; examples are in the code."""
+    assert read("config/default.toml") == settings_file()
+
+
+def test_every_setting_that_is_absent_has_an_example():
+    absent = {key.key for key in documented_keys() if key.default is None}
+    assert absent == set(EXAMPLES)
 
 
 def test_the_default_preset_changes_nothing():

@@ -11,28 +11,39 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
 import pytest
 
+from contract_messages import community
 from doc_snippets import PAGES, ROOT, blocks, command_lines, python_block
-from live import READY_S, SMALL, Endpoints, ipc_endpoints, running, two_phases
+from live import READY_S, SMALL, ipc_endpoints, running, two_phases
 from recorded import series_messages, write
+from saved import labels_of, save, saved_message
 from scopeside.client.connection import ClientKeys
 from scopeside.client.control import ControlClient
 from scopeside.configuration import load_settings
 from scopeside.runtime.service import Service
+from snippet_runs import CLIENT_PAGE, LIMIT_S, LOOP_PAGE, on, ran
 
 PUBLISH = ("README.md", "FramePublisher")
-READ = ("README.md", "ResultSubscriber")
-CONTROL = ("README.md", "ControlClient")
+READ = ("README.md", "client.results()")
+CONTROL = ("README.md", "client.set(")
 CONTRACT = ("docs/wire-contract.md", "import msgpack")
 MAKE_KEYS = ("docs/security.md", "create_certificates")
 USE_KEYS = ("docs/security.md", "ClientKeys")
 RECORDING = ("docs/recording.md", "import h5py")
 ALARM = ("docs/steering.md", "half amorphous")
-TESTED = [ALARM, PUBLISH, READ, CONTROL, CONTRACT, MAKE_KEYS, USE_KEYS, RECORDING]
-
-LIMIT_S = 60.0
-"""Longest that a snippet may take on a busy machine."""
+SAVED_ROWS = ("docs/saving.md", "import json")
+SAVED_STACK = ("docs/saving.md", "dask.array")
+ASK_A_RUN = ("docs/tutorials/first-run.md", "open_run")
+ACT = ("docs/tutorials/act-on-results.md", "next_result")
+TESTED = [
+    *(ALARM, PUBLISH, READ, CONTROL, CONTRACT, MAKE_KEYS, USE_KEYS, RECORDING),
+    *(SAVED_ROWS, SAVED_STACK, ASK_A_RUN, ACT),
+    # Run by test_client_pages.py.
+    *(("docs/client.md", text) for text in CLIENT_PAGE.values()),
+    *(("docs/write-a-loop.md", text) for text in LOOP_PAGE.values()),
+]
 
 
 def test_every_python_block_of_the_documentation_is_run_here():
@@ -44,33 +55,6 @@ def test_every_python_block_of_the_documentation_is_run_here():
     tested = [(page, python_block(page, text)) for page, text in TESTED]
 
     assert sorted(shown) == sorted(tested)
-
-
-def on(endpoints: Endpoints, code: str) -> str:
-    """The snippet with the default endpoints replaced."""
-    for port, endpoint in (
-        (5555, endpoints.frames),
-        (5556, endpoints.results),
-        (5557, endpoints.events),
-        (5558, endpoints.control),
-    ):
-        code = code.replace(f"tcp://127.0.0.1:{port}", endpoint)
-    assert "tcp://" not in code
-    return code
-
-
-def ran(code: str, folder: Path) -> str:
-    """What a snippet printed, run to its end by a Python of its own."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @contextmanager
@@ -152,7 +136,7 @@ def test_the_control_snippet_changes_the_service(tmp_path):
         printed = ran(on(endpoints, python_block(*CONTROL)), tmp_path)
         changed = service.control.call("config")["config"]["graph"]["resolution"]
 
-    assert printed == "ready\n"
+    assert re.fullmatch(r"ready\n(visit row \d+, column \d+\n){1,3}", printed)
     assert changed == 0.5
 
 
@@ -211,6 +195,52 @@ def test_a_recording_is_read_with_hdf5_alone_as_its_page_shows(tmp_path):
 
     assert [line.split()[1] for line in lines] == ["-1", "0", "1", "2", "-1"]
     assert all(line.endswith(f", {24 * 32 * 2}]") for line in lines[1:4])
+
+
+def test_the_first_runs_question_is_answered_from_what_was_saved(tmp_path):
+    def frame(n, *, left, **more):
+        shares = [community(1, fraction=left), community(2, fraction=1 - left)]
+        return saved_message(n, communities=shares, dose=1e22 * n, **more)
+
+    (tmp_path / "runs").mkdir()
+    save(
+        tmp_path / "runs/run.zarr",
+        *(frame(n, left=1 - 0.2 * n) for n in range(5)),
+        frame(0, left=0.9, series="whole"),
+    )
+
+    assert ran(python_block(*ASK_A_RUN), tmp_path) == ("run-1: frame 3, 3e+22 e/m2\nwhole: never\n")
+
+
+def test_the_loop_of_the_tutorial_gets_the_result_of_each_of_its_frames(tmp_path):
+    endpoints = ipc_endpoints(tmp_path)
+    at = f"results={endpoints.results!r}, events={endpoints.events!r}"
+    code = on(endpoints, python_block(*ACT)).replace(
+        "Client()", f"Client({at}, control={endpoints.control!r})"
+    )
+    with running(endpoints, sets=["ingest.attach=bind"]):
+        lines = ran(code, tmp_path).splitlines()
+
+    shown = [line.split(":")[0] for line in lines if line.startswith("frame")]
+    assert shown == [f"frame {n}" for n in range(len(shown))]
+    assert lines[-1].startswith("something has changed") or len(shown) == 6
+
+
+def test_a_saved_run_is_read_with_zarr_alone_as_its_page_shows(tmp_path):
+    rows, stack = python_block(*SAVED_ROWS), python_block(*SAVED_STACK)
+    assert "scopeside" not in rows + stack
+    save(
+        tmp_path / "run.zarr",
+        *(
+            saved_message(n, labels=np.ones((6, 8)), image=labels_of(n), size=(1e-9, 1e-9))
+            for n in range(3)
+        ),
+    )
+
+    assert ran(rows, tmp_path).splitlines() == [f"{n} 1 48 1.0" for n in range(3)]
+    assert ran(stack, tmp_path) == (
+        "(3, 6, 8) [('t', 'second'), ('y', 'nanometer'), ('x', 'nanometer')]\n"
+    )
 
 
 def test_the_secret_keys_are_not_among_the_admitted(keys):

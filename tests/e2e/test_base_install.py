@@ -65,6 +65,24 @@ print(len(names))
     assert int(done.stdout) > 15
 
 
+def test_the_client_needs_nothing_that_windows_lacks():
+    """No module of Unix alone is imported, and no default endpoint is a file."""
+    done = base(
+        """
+ALLOWED -= {"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "syslog", "readline"}
+from scopeside.client import AsyncClient, Client
+from scopeside.client.clocked import ClockedPublisher
+with Client() as client:
+    for endpoint in (client.endpoints.results, client.endpoints.events, client.endpoints.control):
+        print(endpoint.partition(":")[0])
+for name in ("fcntl", "resource"):
+    assert name not in sys.modules, name
+"""
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["tcp", "tcp", "tcp"]
+
+
 def test_a_loop_runs_without_the_engine(tmp_path):
     """The client for loops, waiting and awaited, against a control endpoint of its own thread."""
     done = base(

@@ -72,4 +72,6 @@ def test_a_service_that_cannot_start_is_quoted(tmp_path):
     done = run("--set", f"preprocess.dark={tmp_path}/absent.npy", "--out", str(tmp_path / "out"))
     assert done.returncode == 9
     assert "absent.npy" in done.stderr
-    assert not (tmp_path / "out").exists()
+    # The log that the sentence is from is still there; there is nothing else to keep.
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["serve-1.log"]
+    assert "absent.npy" in (tmp_path / "out" / "serve-1.log").read_text()

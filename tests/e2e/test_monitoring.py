@@ -113,7 +113,11 @@ def alert_expressions():
 
 
 def test_dashboard_and_alerts_ask_for_what_the_service_exports(endpoints, tmp_path):
-    sets = [f"record.file={tmp_path}/run.h5", "ingest.endpoint=" + endpoints.frames]
+    sets = [
+        f"record.file={tmp_path}/run.h5",
+        f"save.folder={tmp_path}/runs",
+        "ingest.endpoint=" + endpoints.frames,
+    ]
     with running(endpoints, sets=[*sets, "ingest.socket=pull"]) as service:
         with service.publisher(socket="push") as publisher:
             publisher.start("film")

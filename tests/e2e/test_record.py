@@ -139,7 +139,7 @@ def test_a_signal_ends_a_recording_well(tmp_path):
         os.killpg(process.pid, signal.SIGINT)
         out, _ = process.communicate(timeout=SOON_S)
     assert process.returncode == 0, out
-    assert "recorded 1 messages of 1" in out
+    assert "recorded 1 of 1 messages in 1 file" in out
     with Recording(path) as recording:
         assert recording.complete
         assert [plain(one.message)[0] for one in recording.messages()] == [(b"anything", b"at all")]

@@ -122,6 +122,53 @@ def test_a_missing_middle_file_is_said(tmp_path):
         Recording(tmp_path / "run.h5")
 
 
+def split_in_four(path):
+    """A recording of four files, of which three were closed by a split."""
+    messages = series_messages("film", 8)
+    size = sum(message.size_bytes for message in messages)
+    return write(path, messages, split_bytes=size // 4 + 500)
+
+
+def test_a_missing_last_file_is_said_and_is_no_sound_recording(tmp_path):
+    path = split_in_four(tmp_path / "run.h5")
+    with Recording(path) as recording:
+        files = [file.path for file in recording.files]
+        assert [file.facts.last for file in recording.files] == [False, False, False, True]
+        assert (recording.complete, recording.lacks) == (True, None)
+        assert verify(recording).sound
+    files[-1].unlink()
+    with Recording(path) as recording:
+        assert (recording.complete, recording.lacks) == (False, 4)
+        verdict = verify(recording)
+    assert (verdict.sound, verdict.lacks, verdict.damaged_count) == (False, 4, 0)
+
+
+def test_a_writer_killed_after_a_split_left_nothing_out(tmp_path):
+    """The file after the split is begun before the one before it is closed."""
+    messages = series_messages("film", 8)
+    store = SplitRecording(tmp_path / "run.h5", source="x", split_bytes=1)
+    store.append(messages[:3])
+    store.commit()
+    with Recording(tmp_path / "run.h5") as recording:
+        assert (len(recording), recording.complete, recording.lacks) == (3, False, None)
+    store.close(dropped_after=0)
+
+
+def test_one_file_of_a_split_recording_is_read_by_itself(tmp_path):
+    split_in_four(tmp_path / "run.h5")
+    with Recording(tmp_path / "run-0002.h5") as recording:
+        assert (len(recording.files), recording.lacks) == (1, None)
+        assert verify(recording).sound
+
+
+def test_files_from_before_the_last_was_marked_are_taken_at_their_word(tmp_path):
+    path = write(tmp_path / "run.h5", series_messages())
+    with h5py.File(path, "r+") as file:
+        del file.attrs["last"]
+    with Recording(path) as recording:
+        assert (recording.complete, recording.files[0].facts.last) == (True, None)
+
+
 @pytest.mark.parametrize("compression", ["none", "zstd"])
 def test_one_flipped_bit_is_found_and_named(tmp_path, compression):
     path = write(tmp_path / "run.h5", series_messages("film", 6), compression=compression)

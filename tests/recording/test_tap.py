@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def open_tap():
 
     yield make
     for tap in taps:
-        tap.close(timeout_s=0.0)
+        tap.close(patience_s=0.0)
 
 
 @pytest.fixture
@@ -85,6 +86,7 @@ def test_a_slow_disk_costs_counted_messages_and_never_waits(tmp_path, open_tap, 
     assert taken.count(False) == tap.statistics().dropped > 0
     assert told[0][0] == "record_overload"
     assert "run.h5" in told[0][1]
+    assert "0.286 MiB of them wait, as many as record.queue_bytes allows" in told[0][1]
     (tmp_path / "run.h5.go").touch()
     assert tap.wait_for_room(2000, timeout_s=SOON_S)
     wait_until(lambda: offer(tap, messages[300]))
@@ -112,9 +114,48 @@ def test_a_disk_too_slow_to_finish_is_left_and_said(tmp_path, open_tap, slow):
     tap = open_tap(RecordSpec(path=tmp_path / "run.h5", source="x"), program=slow)
     for message in series_messages("film", 3):
         offer(tap, message)
-    statistics = tap.close(timeout_s=0.2)
+    statistics = tap.close(patience_s=0.2)
     assert (statistics.recorded, statistics.dropped) == (0, 5)
     assert "too slow" in statistics.error
+
+
+def test_a_slow_disk_is_waited_for_as_long_as_it_gets_on(tmp_path, open_tap, slow, monkeypatch):
+    """Twelve messages at a quarter of a second each take longer than it may stand still."""
+    monkeypatch.setenv("SLOW_RECORDER_S", "0.25")
+    (tmp_path / "run.h5.go").touch()
+    tap = open_tap(RecordSpec(path=tmp_path / "run.h5", source="x"), program=slow)
+    for message in series_messages("film", 10):
+        offer(tap, message)
+    statistics = tap.close(patience_s=2.0)
+    assert statistics.error is None
+    assert (statistics.recorded, statistics.dropped) == (12, 0)
+    with Recording(tmp_path / "run.h5") as recording:
+        assert recording.complete
+
+
+def test_a_disk_that_gets_on_is_waited_for_no_longer_than_the_limit(
+    tmp_path, open_tap, slow, monkeypatch
+):
+    monkeypatch.setenv("SLOW_RECORDER_S", "0.25")
+    (tmp_path / "run.h5.go").touch()
+    tap = open_tap(RecordSpec(path=tmp_path / "run.h5", source="x"), program=slow)
+    for message in series_messages("film", 200):
+        offer(tap, message)
+    statistics = tap.close(patience_s=SOON_S, limit_s=0.5)
+    assert "messages to go" in statistics.error
+    assert statistics.offered == statistics.recorded + statistics.dropped == 202
+
+
+def test_nothing_is_left_behind_while_it_records(tmp_path, open_tap, monkeypatch):
+    """Not even by a process that is killed: the folder in which both met is gone by then."""
+    # Not below tmp_path: the socket's path would be longer than a socket's may be.
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        tap = open_tap(RecordSpec(path=tmp_path / "run.h5", source="x"))
+        assert list(Path(folder).iterdir()) == []
+        messages = series_messages("film", 5)
+        assert all(offer(tap, message) for message in messages)
+        assert tap.close().recorded == len(messages)
 
 
 def test_a_full_disk_ends_the_recording_in_one_sentence(tmp_path, open_tap):

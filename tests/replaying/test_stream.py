@@ -1,6 +1,9 @@
 """One source to one endpoint: nothing lost, everything counted, series ended."""
 
 import threading
+import time
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import zmq
@@ -86,6 +89,43 @@ def test_a_message_is_made_for_the_moment_it_is_due(tmp_path):
     assert len(arrived) == 2  # the first, and the end of the series: the second was never due
 
 
+class Slow(Given):
+    """A source that takes its time to read every item, as one that must decompress it does."""
+
+    def __init__(self, items) -> None:
+        super().__init__(items)
+        self.read = 0
+        self.read_before_the_first_was_made: int | None = None
+
+    def items(self):
+        for item in super().items():
+            time.sleep(0.01)
+            self.read += 1
+            yield replace(item, encode=partial(self._noting, item.encode))
+
+    def _noting(self, encode, due_ns):
+        if self.read_before_the_first_was_made is None:
+            self.read_before_the_first_was_made = self.read
+        return encode(due_ns)
+
+
+@pytest.mark.parametrize("pace", [Pace(), Pace(speed=1.0), Pace(rate_hz=500.0)])
+def test_the_clock_starts_when_there_is_something_to_send(tmp_path, pace):
+    source = Slow(FRAMES)
+    arrived, _ = pushed(tmp_path, source, pace=pace, take=21)
+    assert len(arrived) == 21
+    assert source.read_before_the_first_was_made > 5
+
+
+def test_a_source_that_is_stopped_before_anything_was_read_sends_nothing(tmp_path):
+    arrived, stream = pushed(
+        tmp_path, Slow(FRAMES), pace=Pace(speed=1.0), stopped=lambda: True, take=0
+    )
+    assert (arrived, stream.sent.frames) == ([], 0)
+    assert stream.sent.stopped
+    assert stream.sent.seconds < 100.0
+
+
 def test_a_series_that_ended_by_itself_is_not_ended_twice(tmp_path):
     items = [*FRAMES[:2], (Kind.END, 0.02, [b"end"])]
     arrived, stream = pushed(tmp_path, Given(items), pace=Pace(), take=3)
@@ -94,13 +134,10 @@ def test_a_series_that_ended_by_itself_is_not_ended_twice(tmp_path):
 
 
 def test_stopping_counts_what_went_out_and_says_so_at_the_end(tmp_path):
-    calls = []
-
-    def stopped():
-        calls.append(1)
-        return len(calls) > 5
-
-    arrived, stream = pushed(tmp_path, Given(FRAMES), pace=Pace(), stopped=stopped, take=6)
+    source = Given(FRAMES)
+    arrived, stream = pushed(
+        tmp_path, source, pace=Pace(), stopped=lambda: len(source.made_ns) >= 5, take=6
+    )
     end = decode_message(arrived[-1], LimitSettings())
     assert end.frames == stream.sent.frames == 5
     assert stream.sent.stopped

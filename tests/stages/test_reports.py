@@ -114,3 +114,16 @@ def test_every_drop_is_told_once_and_no_kind_twice_a_second(steps: list[tuple[st
     assert sum(event["count"] for event in desk.told) == dropped
     for times_s in when.values():
         assert all(b - a >= INTERVAL_S for a, b in pairwise(times_s))
+
+
+def test_the_interval_may_be_another() -> None:
+    now_s, told = [0.0], []
+    reports = Reports(told.append, now_s=lambda: now_s[0], interval_s=5.0)
+    for _ in range(3):
+        reports.error("full", "It is full.")
+    now_s[0] = 4.9
+    reports.flush()
+    assert [one["count"] for one in told] == [1]
+    now_s[0] = 5.0
+    reports.flush()
+    assert [one["count"] for one in told] == [1, 2]

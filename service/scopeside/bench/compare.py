@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from scipy.stats import fisher_exact
+
 from scopeside.bench import rates
+from scopeside.bench.ledger import RESPONSE
 from scopeside.bench.statistic import ALPHA, Ratio, holm, ratio
 from scopeside.errors import InputFileError
 from scopeside.setting_keys import flatten
@@ -43,14 +46,22 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """Frames without a result at the steady load, in all repeats together."""
+
+    lost: int
+    offered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """All that can be said of two reports."""
 
     differences: tuple[tuple[str, str, str], ...]
     notes: tuple[str, ...]
     changes: tuple[Change, ...]
-    lost: tuple[int, int]
-    """Frames lost at the steady load, of A and of B."""
+    losses: tuple[Loss | None, Loss | None]
+    """At the steady load, of A and of B; None where there was no such load."""
 
     @property
     def problems(self) -> list[str]:
@@ -60,8 +71,14 @@ class Comparison:
             for change in self.changes
             if change.figure.gates and change.verdict == "worse"
         ]
-        if self.lost[1] and not self.lost[0]:
-            found.append(f"{self.lost[1]} frames were lost at the steady load, and none before")
+        a, b = self.losses
+        if a is not None and b is None:
+            found.append("B has no steady load, since no rate held: its latency is unknown")
+        if b is not None and more_lost(a or Loss(lost=0, offered=b.offered), b):
+            before = (
+                f"{a.lost} of {a.offered} before" if a is not None and a.lost else "none before"
+            )
+            found.append(f"{b.lost} of {b.offered} frames were lost at the steady load, {before}")
         return found
 
 
@@ -95,8 +112,20 @@ def compare(a: Mapping[str, Any], b: Mapping[str, Any], *, least_change: float) 
         differences=tuple(differences(a, b)),
         notes=tuple(_notes(a, b)),
         changes=tuple(changes),
-        lost=(_lost(a), _lost(b)),
+        losses=(_loss(a), _loss(b)),
     )
+
+
+def more_lost(a: Loss, b: Loss) -> bool:
+    """Whether B lost frames where A lost none, or a larger share than chance alone would have it.
+
+    Fisher's exact test, one-sided (R. A. Fisher, Journal of the Royal Statistical Society 85,
+    1922). Frames are lost several at a time, so that it alarms too soon rather than too late.
+    """
+    if not a.lost:
+        return b.lost > 0
+    table = [[b.lost, b.offered - b.lost], [a.lost, a.offered - a.lost]]
+    return float(fisher_exact(table, alternative="greater").pvalue) < ALPHA
 
 
 def _verdict(figure: Figure, found: Ratio, probability: float, least_change: float) -> Verdict:
@@ -119,28 +148,36 @@ def _figures(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[Figure]:
         resolution=rates.STEP - 1.0,
     )
     yield from _sweep_figures(a, b)
-    steady_a, steady_b = a["summary"]["steady"], b["summary"]["steady"]
-    if not _same_steady(a, b):
+    yield from _steady_figures(a["summary"]["steady"], b["summary"]["steady"])
+
+
+def _steady_figures(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> Iterator[Figure]:
+    """Response at the steady loads, and at equal ones where it comes from and what it takes."""
+    # A repeat that gave no result at the steady load has no latencies.
+    if a is None or b is None or min(len(one["memory_bytes"]["each"]) for one in (a, b)) < 2:
         return
-    for key, name, unit, scale in (
-        ("cpu_s_per_frame", "CPU a frame", "ms", 1e3),
-        ("memory_bytes", "most memory", "MiB", 2.0**-20),
-    ):
-        each_a, each_b = tuple(steady_a[key]["each"]), tuple(steady_b[key]["each"])
-        yield Figure(name=name, unit=unit, scale=scale, a=each_a, b=each_b, gates=True)
+    equal = a["rate_hz"] == b["rate_hz"]
+    if equal:
+        for key, name, unit, scale in (
+            ("cpu_s_per_frame", "CPU a frame", "ms", 1e3),
+            ("memory_bytes", "most memory", "MiB", 2.0**-20),
+        ):
+            each_a, each_b = tuple(a[key]["each"]), tuple(b[key]["each"])
+            yield Figure(name=name, unit=unit, scale=scale, a=each_a, b=each_b, gates=True)
     for part in ("latency", "stages"):
-        for name, spent in steady_a[part].items():
-            for percent in ("p50", "p99"):
-                other = steady_b[part].get(name)
-                if other is None or (part == "stages" and percent == "p99"):
-                    continue
+        for name, spent in a[part].items():
+            other = b[part].get(name)
+            if other is None or not (equal or name == RESPONSE):
+                continue
+            for percent in ("p50", "p99") if part == "latency" else ("p50",):
+                where = "" if equal else f", at {a['rate_hz']:g} Hz and {b['rate_hz']:g} Hz"
                 yield Figure(
-                    name=f"{'stage ' if part == 'stages' else ''}{name}, {percent}",
+                    name=f"{'stage ' if part == 'stages' else ''}{name}, {percent}{where}",
                     unit="ms",
                     scale=1e3,
                     a=tuple(spent[f"{percent}_s"]["each"]),
                     b=tuple(other[f"{percent}_s"]["each"]),
-                    gates=name == "response",
+                    gates=name == RESPONSE,
                 )
 
 
@@ -166,14 +203,6 @@ def _responses(report: Mapping[str, Any]) -> dict[float, list[Mapping[str, float
             if step["results"]:
                 found.setdefault(step["rate_hz"], []).append(step["latency"]["response"])
     return found
-
-
-def _same_steady(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    both = [report["summary"]["steady"] for report in (a, b)]
-    if None in both or both[0]["rate_hz"] != both[1]["rate_hz"]:
-        return False
-    # A repeat that gave no result at the steady load has no latencies.
-    return all(len(steady["memory_bytes"]["each"]) > 1 for steady in both)
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -216,8 +245,8 @@ def _notes(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
     ]
     if rates_hz[0] != rates_hz[1]:
         yield (
-            f"Steady loads are {_hz(rates_hz[0])} and {_hz(rates_hz[1])}, so latencies are not "
-            f"compared: measure B with --steady {rates_hz[0] or 'HZ'}."
+            f"Steady loads are {_hz(rates_hz[0])} and {_hz(rates_hz[1])}, so a response that "
+            f"differs may be the load's: measure B with --steady {rates_hz[0] or 'HZ'}."
         )
     for name, report in (("A", a), ("B", b)):
         busy = report["environment"]["machine"]["busy_before"]
@@ -229,6 +258,11 @@ def _hz(rate_hz: float | None) -> str:
     return "none" if rate_hz is None else f"{rate_hz:g} Hz"
 
 
-def _lost(report: Mapping[str, Any]) -> int:
-    steady = report["summary"]["steady"]
-    return 0 if steady is None else int(steady["lost"])
+def _loss(report: Mapping[str, Any]) -> Loss | None:
+    """Of the repeats themselves: the summary has none of those that gave no result at all."""
+    steady = [repeat["steady"] for repeat in report["repeats"] if repeat["steady"] is not None]
+    if not steady:
+        return None
+    return Loss(
+        lost=sum(step["lost"] for step in steady), offered=sum(step["offered"] for step in steady)
+    )

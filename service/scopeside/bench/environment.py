@@ -110,10 +110,19 @@ def versions() -> dict[str, str]:
     return found | {"commit": commit()}
 
 
+PLACE = "service/scopeside/bench/environment.py"
+"""Where this file lies in our own checkout."""
+
+
 def commit() -> str:
-    """The commit of the checkout that this file lies in, marked where its source was changed."""
+    """The commit of our checkout that this file lies in, marked where its source was changed.
+
+    Unknown where it was installed: the virtual environment may lie in somebody else's checkout.
+    """
     folder = Path(__file__).resolve().parent
     try:
+        if _git(folder, "ls-files", "--full-name", Path(__file__).name) != PLACE:
+            return UNKNOWN
         root = _git(folder, "rev-parse", "--show-toplevel")
         name = _git(folder, "rev-parse", "--short=10", "HEAD")
         changed = _git(Path(root), "status", "--porcelain", "service", "kernels")
@@ -123,7 +132,15 @@ def commit() -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
+    # Within one of git's own hooks these name the checkout that the hook runs in.
+    elsewhere = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(
-        ["git", *arguments], cwd=folder, capture_output=True, check=True, text=True, timeout=10
+        ["git", *arguments],
+        cwd=folder,
+        env=elsewhere,
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=10,
     )
     return done.stdout.strip()

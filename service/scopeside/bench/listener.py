@@ -32,6 +32,7 @@ class Listener(threading.Thread):
         self._ended = threading.Event()
         self._came = threading.Condition()
         self._arrivals: dict[int, Arrival] = {}
+        self._newest: int | None = None
         self.last: Result | None = None
         self.malformed = 0
 
@@ -48,9 +49,10 @@ class Listener(threading.Thread):
             return sum(number >= first for number in self._arrivals)
 
     def newest(self, least: int) -> int:
-        """The largest number of a frame whose result has come, and no less than `least`."""
+        """The largest number of a frame whose result has come since the last `take`, and no less
+        than `least`; it is asked for with every frame, and so does not look through them."""
         with self._came:
-            return max(self._arrivals, default=least)
+            return least if self._newest is None else max(least, self._newest)
 
     def wait_for(self, number: int, timeout_s: float) -> Arrival | None:
         """Wait for the result of frame `number`; None where it does not come."""
@@ -63,6 +65,7 @@ class Listener(threading.Thread):
         with self._came:
             arrivals = [self._arrivals[number] for number in sorted(self._arrivals)]
             self._arrivals.clear()
+            self._newest = None
             return arrivals
 
     def close(self) -> None:
@@ -85,4 +88,5 @@ class Listener(threading.Thread):
             self._arrivals[result.frame] = Arrival(
                 number=result.frame, at_s=at_s, timing=result.timing
             )
+            self._newest = max(result.frame, self._newest or 0)
             self._came.notify_all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -131,14 +130,6 @@ def waterfall_plot(report: Report) -> Figure:
     axes.set_xlabel("median, line to p99 [ms]")
     tidy(axes)
     return figure
-
-
-def as_svg(figure: Figure) -> str:
-    """Return the figure as an SVG element to stand in a page; text is drawn, no font is needed."""
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
 
 
 def _steady(report: Report) -> Sequence[Mapping[str, Any]]:

@@ -96,10 +96,12 @@ def read_report(path: Path) -> Report:
     return read
 
 
-def spread(values: Sequence[float]) -> Report:
+def spread(
+    values: Sequence[float], *, median: Callable[[Sequence[float]], float] = statistics.median
+) -> Report:
     """Median, least and most of the repeats, and each of them."""
     return {
-        "median": statistics.median(values),
+        "median": median(values),
         "least": min(values),
         "most": max(values),
         "each": list(values),
@@ -120,6 +122,7 @@ def _step(step: Step, *, timeline: bool) -> Report:
     fields: Report = {
         "rate_hz": step.rate_hz,
         "holds": step.holds,
+        "queue_grows": step.queue_grows,
         "offered": step.offered,
         "results": step.results,
         "lost": step.lost,
@@ -146,7 +149,9 @@ def _summary(repeats: Sequence[Repeat]) -> Report:
     steady = [repeat.steady for repeat in repeats if repeat.steady is not None]
     answered = [step for step in steady if step.results]
     summary: Report = {
-        "best_hz": spread(best_hz),
+        # Of two rates that were offered neither was the one between them.
+        "best_hz": spread(best_hz, median=statistics.median_low)
+        | {"at_least": any(repeat.all_held for repeat in repeats)},
         "start_s": spread([repeat.start_s for repeat in repeats]),
         "alone_s": spread([repeat.warmup_s[-1] for repeat in repeats]),
         "steady": None,

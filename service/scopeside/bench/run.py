@@ -37,6 +37,11 @@ class Repeat:
     best_hz: float | None
     steady: Step | None
 
+    @property
+    def all_held(self) -> bool:
+        """Whether every rate that was offered held, so that the highest may be any above them."""
+        return self.best_hz is not None and all(step.holds for step in self.sweep)
+
 
 @dataclass(slots=True, kw_only=True)
 class Measured:
@@ -56,6 +61,8 @@ class Plan:
     settings: Settings
     options: tuple[str, ...]
     load: Load
+    logs: Path
+    """Folder, there already, for what the service says: serve-1.log of the first run and so on."""
     transport: Transport = "tcp"
     rates_hz: tuple[float, ...] = ()
     steady_hz: float | None = None
@@ -65,9 +72,11 @@ class Plan:
         return self.settings.bench
 
 
-def measure(plan: Plan, say: Say) -> Measured:
-    """Run every repeat; raises ServiceError where the service fails or gives no result."""
-    measured = Measured()
+def measure(plan: Plan, say: Say, measured: Measured) -> None:
+    """Run every repeat and add it to `measured`, which has what was finished whatever happens.
+
+    Raises ServiceError where the service fails or gives no result.
+    """
     steady_hz, start_hz = plan.steady_hz, None
     for number in range(plan.bench.repeats):
         say(f"run {number + 1} of {plan.bench.repeats}: starting the service")
@@ -78,6 +87,7 @@ def measure(plan: Plan, say: Say) -> Measured:
                 plan.options,
                 load=plan.load,
                 folder=Path(folder),
+                log=plan.logs / f"serve-{number + 1}.log",
                 transport=plan.transport,
             ) as target,
         ):
@@ -89,7 +99,6 @@ def measure(plan: Plan, say: Say) -> Measured:
         start_hz = repeat.best_hz or start_hz
         if repeat.steady is not None:
             steady_hz = repeat.steady.rate_hz
-    return measured
 
 
 def _repeat(
@@ -107,7 +116,8 @@ def _repeat(
         return step.holds
 
     best_hz = _best(plan, holds, start_hz or START_LOAD / alone_s)
-    say(f"  highest rate: {best_hz:g} Hz" if best_hz else "  no rate holds")
+    at_least = "at least " if all(step.holds for step in sweep) else ""
+    say(f"  highest rate: {at_least}{best_hz:g} Hz" if best_hz else "  no rate holds")
     if steady_hz is None and best_hz is not None:
         steady_hz = rates.rate_hz(rates.index_below(plan.bench.load * best_hz))
     steady = None
@@ -162,4 +172,6 @@ def told(step: Step) -> str:
     lost = {**step.dropped, "missing": step.missing, "undelivered": step.undelivered}
     lost |= {"unsent": step.unsent}
     parts += [f"{count} {why}" for why, count in lost.items() if count]
+    if step.queue_grows:
+        parts.append("the queue grows")
     return ", ".join(parts) + ("" if step.holds else "  (does not hold)")

@@ -1,7 +1,9 @@
 """The pipeline beside the published method's loop: same frames, chips and weights, by turns.
 
-Two loops stand beside it: the straightforward one, with one encoder call a chip, and the same
-with chips in batches, so that the encoder's batching is not mistaken for the rest.
+The pipeline runs as the settings have it, and in the loop's own precision: the first is what a user
+gets, and the second what is compared with like. Two loops stand beside it: the straightforward one,
+with one encoder call a chip, and the same with chips in batches, so that the encoder's batching is
+not mistaken for the rest.
 """
 
 from __future__ import annotations
@@ -23,19 +25,27 @@ from scopeside.configuration import Configuration, config_hash
 from scopeside.errors import ConfigError, ServiceError
 from scopeside.messages import Array, ChipGrid, Float32
 from scopeside.settings import Settings
+from scopeside.stages.embed.choose import Precision, choose
 
 CUTOFF = 0.8
 """Similarity from which chips are joined, after PNNL's public code."""
 SEED = 42
 """Of Louvain, after PNNL's public code."""
 BATCH = 32
-LOOP, BATCHED = "loop, one call a chip", f"loop, batches of {BATCH}"
+EQUAL: Precision = "fp32"
+"""Of the loops, as the method was published: in it ours and theirs are compared with like."""
+LOOP, BATCHED = f"loop, one call a chip, {EQUAL}", f"loop, batches of {BATCH}, {EQUAL}"
 MODES = ("chips", "shared")
 
 Parts = dict[str, float]
 """Seconds of one frame: `embed` (contrast and chips with it), `graph`, and the `rest`."""
 
 Method = Callable[[Array, int], Parts]
+
+
+def ours(mode: str, precision: Precision) -> str:
+    """Name the pipeline in this mode and precision."""
+    return f"Scopeside, {mode} mode, {precision}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +76,6 @@ class ReferenceLoop:
     def __init__(self, settings: Settings, *, batch: int) -> None:
         import torch
 
-        from scopeside.stages.embed import choose
         from scopeside.stages.embed.resnet50 import GreyResNet50, from_state
         from scopeside.stages.embed.weights import load_weights
 
@@ -144,7 +153,8 @@ def measure(configuration: Configuration, images: Sequence[Array], *, rounds: in
     chips = settings.chips
     grid = ChipGrid(shape=(ny, nx), chip_px=chips.size_px, stride_px=chips.effective_stride_px)
     methods: dict[str, Method] = {
-        f"Scopeside, {mode} mode": _ours(_with_mode(configuration, mode, images[0]), grid)
+        ours(mode, precision): _ours(_as(configuration, mode, precision, images[0]), grid)
+        for precision in dict.fromkeys((choose(settings).precision, EQUAL))
         for mode in MODES
     }
     for name in methods:
@@ -210,9 +220,11 @@ def _ours(configuration: Configuration, grid: ChipGrid) -> Method:
     return segment
 
 
-def _with_mode(configuration: Configuration, mode: str, image_YX: Array) -> Configuration:
+def _as(
+    configuration: Configuration, mode: str, precision: Precision, image_YX: Array
+) -> Configuration:
     settings = configuration.settings
-    embed = settings.embed.model_copy(update={"mode": mode})
+    embed = settings.embed.model_copy(update={"mode": mode, "precision": precision})
     expected = {"frame_shape": image_YX.shape, "frame_dtype": image_YX.dtype.str[1:]}
     service = settings.service.model_copy(update=expected)
     changed = settings.model_copy(update={"embed": embed, "service": service})

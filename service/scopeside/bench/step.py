@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from scopeside.bench.histogram import Durations
 from scopeside.bench.ledger import RESPONSE, Answered, answered
@@ -18,6 +20,8 @@ DELIVERY_S = 2.0
 GIVE_UP_TARGETS, GIVE_UP_LEAST_S = 3.0, 1.0
 """A step is lost, and ended, when the oldest frame has waited for so many targets, and a second at
 least: what is shorter may be a single stall, of which p99 takes one in a hundred."""
+GROWTH_MOST = 0.02
+"""Seconds of response gained a second beyond which a queue grows: 98 % of what comes is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +59,16 @@ class Step:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was lost and p99 stayed within the target."""
+        """Whether nothing was lost, p99 stayed within the target, and no queue was growing that a
+        longer step would have found beyond it."""
         p99_s = self.p99_s
-        return not self.lost and p99_s is not None and p99_s <= self.target_s
+        kept_up = not self.lost and p99_s is not None and p99_s <= self.target_s
+        return kept_up and not self.queue_grows
+
+    @property
+    def queue_grows(self) -> bool:
+        """Whether frames waited longer and longer to the end of the step."""
+        return queue_grows(self.timeline)
 
     @property
     def results_hz(self) -> float:
@@ -70,30 +81,38 @@ def frames_of(settings: BenchSettings, rate_hz: float) -> int:
     return max(settings.least_frames, math.ceil(settings.seconds * rate_hz))
 
 
-def offer(target: Target, rate_hz: float, settings: BenchSettings) -> Step:
+def offer(
+    target: Target,
+    rate_hz: float,
+    settings: BenchSettings,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Step:
     """Offer frames at `rate_hz` in an open loop, wait until all are accounted for, and say.
 
-    The service must be idle: what is in flight would be counted among the step's.
+    The service must be idle: what is in flight would be counted among the step's. The clock is
+    the target's sender's and listener's.
     """
     count = frames_of(settings, rate_hz)
     target.listener.take()
     before = target.books()
     target.meter.since_last()
     first = target.numbers(count)
-    begun_s = time.monotonic()
+    begun_s = clock()
 
     def hopeless() -> bool:
         # Results come in order, so none older than the newest is still to come: not counting on
         # that, a service that drops what it has no time for would look ever further behind.
         next_due_s = begun_s + (target.listener.newest(first - 1) + 1 - first) / rate_hz
-        behind_s = time.monotonic() - next_due_s
+        behind_s = clock() - next_due_s
         limit_s = max(GIVE_UP_LEAST_S, GIVE_UP_TARGETS * settings.target_s)
         return target.has_ended() or behind_s > limit_s
 
     offset_ns = target.sender.wall_minus_monotonic_ns()
     sent = target.sender.offer(first=first, count=count, rate_hz=rate_hz, give_up=hopeless)
     books = target.settled(before, sent=len(sent))
-    _wait_for_results(target, first, books.segmented)
+    _wait_for_results(target, first, books.segmented, clock, sleep)
     usage = target.meter.since_last()
     arrivals = target.listener.take()
     ways = list(answered(sent, arrivals, wall_minus_monotonic_ns=offset_ns))
@@ -116,14 +135,46 @@ def offer(target: Target, rate_hz: float, settings: BenchSettings) -> Step:
     )
 
 
-def _wait_for_results(target: Target, first: int, expected: int) -> None:
-    came, moved_s = -1, time.monotonic()
+def queue_grows(timeline: Sequence[tuple[float, float]]) -> bool:
+    """Whether responses grow with the due time, as before a server that takes less than comes.
+
+    At a rate r above the capacity c every second adds 1 - c / r seconds of waiting. It must show
+    from the third quarter of the step to the fourth, since a queue that settles grows at first
+    too, and from the first to the fourth, where by chance alone two neighbours may differ; and
+    the last frames must wait one more frame than the first ones did. Medians, so that a single
+    stall is none. Of fewer than four frames nothing can be said.
+    """
+    if len(timeline) < 4:
+        return False
+    quarter = len(timeline) / 4.0
+    edges = [round(place * quarter) for place in range(5)]
+    due_s, response_s = (
+        [statistics.median(one[which] for one in timeline[a:b]) for a, b in pairwise(edges)]
+        for which in (0, 1)
+    )
+    period_s = (timeline[-1][0] - timeline[0][0]) / (len(timeline) - 1)
+    whole_s, late_s = response_s[3] - response_s[0], response_s[3] - response_s[2]
+    return (
+        late_s > GROWTH_MOST * (due_s[3] - due_s[2])
+        and whole_s > GROWTH_MOST * (due_s[3] - due_s[0])
+        and whole_s > period_s
+    )
+
+
+def _wait_for_results(
+    target: Target,
+    first: int,
+    expected: int,
+    clock: Callable[[], float],
+    sleep: Callable[[float], object],
+) -> None:
+    came, moved_s = -1, clock()
     while (now := target.listener.count_from(first)) < expected:
         if now != came:
-            came, moved_s = now, time.monotonic()
-        elif time.monotonic() - moved_s > DELIVERY_S:
+            came, moved_s = now, clock()
+        elif clock() - moved_s > DELIVERY_S:
             return
-        time.sleep(0.01)
+        sleep(0.01)
 
 
 def _histograms(durations: Iterable[dict[str, float]]) -> dict[str, Durations]:

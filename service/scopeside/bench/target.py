@@ -12,7 +12,7 @@ from typing import Literal
 from scopeside.bench.frames import Load
 from scopeside.bench.listener import Listener
 from scopeside.bench.sender import Sender
-from scopeside.bench.usage import Meter, Nvml
+from scopeside.bench.usage import Meter, Nvml, Watched
 from scopeside.client.control import ControlClient
 from scopeside.client.publisher import FramePublisher
 from scopeside.client.result import Result, ResultAccounting
@@ -157,9 +157,13 @@ def running(
     *,
     load: Load,
     folder: Path,
+    log: Path,
     transport: Transport = "tcp",
 ) -> Iterator[Target]:
-    """A service started with `options`, ready, with a series open; ended on the way out."""
+    """A service started with `options`, ready, with a series open; ended on the way out.
+
+    `folder` may go when it has ended; its `log` is what errors name, and should stay.
+    """
     endpoints = _endpoints(transport, folder)
     frames_at, results_at, events_at, control_at = endpoints
     kind = settings.ingest.socket
@@ -177,7 +181,7 @@ def running(
     words = [f"--set={key}={value}" for key, value in sets.items()]
     with children() as stack:
         begun_s = time.monotonic()
-        child = Child(["serve", *options, *words], log=folder / "serve.log")
+        child = Child(["serve", *options, *words], log=log)
         stack.callback(child.stop)
         publisher = stack.enter_context(
             FramePublisher(frames_at, socket="push" if kind == "pull" else "pub", linger_s=0.5)
@@ -188,7 +192,7 @@ def running(
         listener = Listener(results_at, SERIES)
         stack.callback(listener.close)
         listener.start()
-        meter = Meter(child.pid, gpus=Nvml())
+        meter = Meter(Watched(child.pid), gpus=Nvml())
         stack.callback(meter.close)
         meter.start()
         if not publisher.wait_for_subscriber(ANSWER_S):

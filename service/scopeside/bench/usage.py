@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -75,13 +76,61 @@ class Nvml:
         ]
 
 
+class Machine(Protocol):
+    """Reads what one process, this one and all together have taken so far."""
+
+    def cpu_s(self) -> float: ...
+
+    def own_cpu_s(self) -> float: ...
+
+    def all_cpu_s(self) -> float: ...
+
+    def memory_bytes(self) -> int: ...
+
+    def threads(self) -> int: ...
+
+
+class Watched:
+    """The process with this id, on the machine that this program runs on."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+
+    def cpu_s(self) -> float:
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
+
+    def own_cpu_s(self) -> float:
+        return time.process_time()
+
+    def all_cpu_s(self) -> float:
+        """Processor seconds that all programs have taken since the machine started, and what its
+        host took from it; not every system tells every part."""
+        times = psutil.cpu_times()
+        parts = ("user", "nice", "system", "irq", "softirq", "steal")
+        return float(sum(getattr(times, part, 0.0) for part in parts))
+
+    def memory_bytes(self) -> int:
+        return int(self._process.memory_info().rss)
+
+    def threads(self) -> int:
+        return int(self._process.num_threads())
+
+
 class Meter(threading.Thread):
     """Watches one process until closed; `since_last` tells of the time between two calls."""
 
-    def __init__(self, pid: int, *, gpus: GpuMeter) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        gpus: GpuMeter,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(name="bench-meter", daemon=True)
-        self._process = psutil.Process(pid)
+        self._machine = machine
         self._gpus = gpus
+        self._clock = clock
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._begin()
@@ -95,10 +144,10 @@ class Meter(threading.Thread):
         """Return what was taken since the last call, or since the meter was made."""
         self._look()
         with self._lock:
-            seconds = max(1e-9, time.monotonic() - self._begun_s)
-            cpu_s = self._cpu_s() - self._cpu_begun_s
-            own_s = time.process_time() - self._own_begun_s
-            others_s = _busy_s() - self._busy_begun_s - cpu_s - own_s
+            seconds = max(1e-9, self._clock() - self._begun_s)
+            cpu_s = self._machine.cpu_s() - self._cpu_begun_s
+            own_s = self._machine.own_cpu_s() - self._own_begun_s
+            others_s = self._machine.all_cpu_s() - self._all_begun_s - cpu_s - own_s
             gpus = tuple(
                 GpuUsage(name=name, busy=sum(busy) / len(busy), memory_bytes=max(held))
                 for name, busy, held in self._gpu_looks.values()
@@ -121,21 +170,16 @@ class Meter(threading.Thread):
             self.join()
 
     def _begin(self) -> None:
-        self._begun_s = time.monotonic()
-        self._cpu_begun_s = self._cpu_s()
-        self._own_begun_s = time.process_time()
-        self._busy_begun_s = _busy_s()
+        self._begun_s = self._clock()
+        self._cpu_begun_s = self._machine.cpu_s()
+        self._own_begun_s = self._machine.own_cpu_s()
+        self._all_begun_s = self._machine.all_cpu_s()
         self._memory_bytes = 0
         self._threads = 0
         self._gpu_looks: dict[int, tuple[str, list[float], list[int]]] = {}
 
-    def _cpu_s(self) -> float:
-        times = self._process.cpu_times()
-        return float(times.user + times.system)
-
     def _look(self) -> None:
-        memory_bytes = int(self._process.memory_info().rss)
-        threads = int(self._process.num_threads())
+        memory_bytes, threads = self._machine.memory_bytes(), self._machine.threads()
         seen = self._gpus.read()
         with self._lock:
             self._memory_bytes = max(self._memory_bytes, memory_bytes)
@@ -144,11 +188,3 @@ class Meter(threading.Thread):
                 _, shares, bytes_ = self._gpu_looks.setdefault(index, (name, [], []))
                 shares.append(busy)
                 bytes_.append(held)
-
-
-def _busy_s() -> float:
-    """Processor seconds that all programs have taken since the machine started, and what its host
-    took from it; not every system tells every part."""
-    times = psutil.cpu_times()
-    parts = ("user", "nice", "system", "irq", "softirq", "steal")
-    return float(sum(getattr(times, part, 0.0) for part in parts))

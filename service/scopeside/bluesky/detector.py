@@ -142,8 +142,7 @@ class _LabelMaps(DetectorDataLogic):
             shape = int(ny), int(nx)
         info = self._path_provider(datakey_name)
         path = Path(info.directory_path) / f"{info.filename}.h5"
-        await self.stop()
-        self._acquiring.file = LabelFile(path, shape, self._wanted)
+        self._acquiring.begin(LabelFile(path, shape, self._wanted))
         return _Streams(
             self._acquiring,
             self._wanted,
@@ -153,9 +152,7 @@ class _LabelMaps(DetectorDataLogic):
         )
 
     async def stop(self) -> None:
-        file, self._acquiring.file = self._acquiring.file, None
-        if file is not None:
-            file.close()
+        self._acquiring.begin(None)
 
 
 class _Streams(StreamableDataProvider):

@@ -117,8 +117,8 @@ class AsyncClient:
         """Change live settings: all of them or none."""
         await self._control.ask(calls.set_values(values))
 
-    async def name(self, community: Community, name: str | None) -> None:
-        """Name a community, or take its name away with None."""
+    async def name(self, community: int, name: str | None) -> None:
+        """Name a community, by its id, or take its name away with None."""
         await self._control.ask(calls.name(community, name))
 
     async def reference(self) -> Reply:

@@ -94,7 +94,7 @@ def set_values(values: Mapping[str, Any]) -> Call[Reply]:
     return whole("set", {"values": dict(values)})
 
 
-def name(community: Community, title: str | None) -> Call[Reply]:
+def name(community: int, title: str | None) -> Call[Reply]:
     return whole("name", {"community": community, "name": title})
 
 
@@ -113,6 +113,10 @@ def targets(
 
 def list_rules() -> Call[tuple[Rule, ...]]:
     return Call("rules", _rules, {"action": "list"})
+
+
+def rule_states() -> Call[dict[str, Any]]:
+    return Call("rules", lambda reply: dict(reply["states"]), {"action": "list"})
 
 
 def set_rule(rule: Mapping[str, Any]) -> Call[Reply]:

@@ -128,8 +128,8 @@ class Client:
         """Change live settings, as `{"graph.resolution": 0.5}`: all of them or none."""
         self._control.ask(calls.set_values(values))
 
-    def name(self, community: Community, name: str | None) -> None:
-        """Name a community, or take its name away with None."""
+    def name(self, community: int, name: str | None) -> None:
+        """Name a community, by its id, or take its name away with None."""
         self._control.ask(calls.name(community, name))
 
     def reference(self) -> Reply:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import zmq
 from zmq.auth import load_certificate
 
-from scopeside.binding import unusable
+from scopeside.binding import require_port, unusable
 from scopeside.errors import ConfigError, EndpointError
 
 AnySocket = TypeVar("AnySocket", bound="zmq.Socket[Any]")
@@ -73,6 +73,7 @@ def connected(
             keys.apply(socket)
         if kind == zmq.SUB:
             socket.setsockopt(zmq.SUBSCRIBE, b"")
+        require_port(endpoint)
         socket.connect(endpoint)
     except zmq.ZMQError as error:
         socket.close()

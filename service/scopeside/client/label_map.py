@@ -53,7 +53,8 @@ class LabelMap:
 
     def mask(self, community: Community) -> Bools:
         """Return the pixels of a community, as booleans of the frame's shape."""
-        mask_YX: Bools = np.isin(self.labels_YX, self.ids(community))
+        ids = self.ids(community)
+        mask_YX: Bools = self.labels_YX == ids[0] if len(ids) == 1 else np.isin(self.labels_YX, ids)
         return mask_YX
 
     def points(

@@ -87,15 +87,18 @@ def next_result(
 
     Raises NoResultError where the service is ready and none came, else what `silence` raises.
     """
-    left = _Clock(timeout_s)
+    left = _Limit(timeout_s)
     while True:
         result: Result | None = yield Hear(line.subscriber, left.seconds)
         if result is None:
             yield from silence(line, timeout_s)
             wanted = "" if series is None else f" of series {series}"
+            other = line.inbox.last_problem
+            came = "" if other is None else f" What else came could not be read: {other}"
             raise NoResultError(
                 f"No result{wanted} came from {line.endpoint} within {timeout_s:g} s, though the "
-                "service is ready: see whether the microscope sends, and to its ingest.endpoint."
+                "service is ready: see whether the microscope sends, and to its "
+                f"ingest.endpoint.{came}"
             )
         if (series is None or result.series == series) and (frame is None or result.frame >= frame):
             return result
@@ -116,7 +119,7 @@ def event_or_end(
 
     Raises ServiceAbsentError where nobody answers.
     """
-    left = _Clock(timeout_s)
+    left = _Limit(timeout_s)
     while True:
         event: Event | None = yield Hear(line.subscriber, left.seconds)
         if event is None:
@@ -170,7 +173,7 @@ def wait_until(state: str, timeout_s: float, *, patience_s: float) -> Procedure[
     Raises ServiceAbsentError where nobody ever answered, else ServiceBusyError, once `timeout_s`
     is over. `patience_s` is the longest wait for a single answer.
     """
-    left = _Clock(timeout_s)
+    left = _Limit(timeout_s)
     last: Any = None
     while (seconds := left.seconds or 0.0) > 0:
         try:
@@ -208,8 +211,8 @@ def measure_clock(
     return estimate(exchanges)
 
 
-class _Clock:
-    """The time left of a limit; None for no limit."""
+class _Limit:
+    """How much time is left; None for no limit."""
 
     def __init__(self, limit_s: float | None) -> None:
         self._until_s = None if limit_s is None else time.monotonic() + limit_s

@@ -13,7 +13,7 @@ import numpy as np
 import zmq
 from zmq.auth import load_certificate
 
-from scopeside.binding import unusable
+from scopeside.binding import require_port, unusable
 from scopeside.client.connection import ClientKeys
 from scopeside.client.exchange import ClockOffset
 from scopeside.errors import ConfigError, DropError, EndpointError, ServiceError
@@ -86,6 +86,7 @@ class FramePublisher:
                 keys.apply(self._socket)
             if server_key is not None:
                 _serve_curve(self._socket, server_key)
+            require_port(endpoint)
             if attach == "bind":
                 self._socket.bind(endpoint)
             else:

@@ -32,6 +32,10 @@ class Rules:
         """Return all rules that are in force."""
         return self._ask(calls.list_rules())
 
+    def states(self) -> dict[str, Any]:
+        """Return for each rule, by name, how often it `fired` and whether it is `done`."""
+        return self._ask(calls.rule_states())
+
     def set(self, rule: Mapping[str, Any]) -> None:
         """Add a rule, or put it in place of the one of its name; RefusedError for a wrong one."""
         self._ask(calls.set_rule(rule))
@@ -50,6 +54,10 @@ class AsyncRules:
     async def list(self) -> tuple[Rule, ...]:
         """Return all rules that are in force."""
         return await self._ask(calls.list_rules())
+
+    async def states(self) -> dict[str, Any]:
+        """Return for each rule, by name, how often it `fired` and whether it is `done`."""
+        return await self._ask(calls.rule_states())
 
     async def set(self, rule: Mapping[str, Any]) -> None:
         """Add a rule, or put it in place of the one of its name; RefusedError for a wrong one."""

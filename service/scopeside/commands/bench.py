@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scopeside.bench.report import Report
-    from scopeside.bench.run import Plan
+    from scopeside.bench.run import Measured, Plan
     from scopeside.bench.table import Table
     from scopeside.configuration import Configuration
 
 COMPARE = "compare"
 
 LOG_COLUMNS = 160
+
+FILES = ("report.json", "report.html")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,26 +98,66 @@ def _measure(args: argparse.Namespace) -> int:
     chosen = configuration.from_arguments(args)
     plan = _plan(args, chosen)
     from scopeside.bench.environment import busy_share
-    from scopeside.bench.page import write_page
-    from scopeside.bench.report import report, write_report
-    from scopeside.bench.run import measure
-    from scopeside.bench.table import tables
+    from scopeside.bench.output import require_writable
+    from scopeside.bench.run import Measured, measure
 
+    require_writable(args.out, FILES)
     begun_s = time.monotonic()
     busy = busy_share()
     _say(f"offering {plan.load.name}, {plan.load.kind}")
-    measured = measure(plan, _say)
-    beside = _beside(args, plan, chosen)
-    made = report(measured, plan, chosen, busy_before=busy, took_s=time.monotonic() - begun_s)
-    if beside is not None:
-        made["against"] = beside
-    files = [args.out / "report.json", args.out / "report.html"]
-    write_report(made, files[0])
-    write_page(made, files[1])
-    _show(tables(made))
-    for file in files:
-        _say(str(file))
+    measured = Measured()
+
+    def made(beside: Report | None = None) -> Report:
+        return _report(plan, chosen, measured, beside, busy, time.monotonic() - begun_s)
+
+    try:
+        measure(plan, _say, measured)
+        if args.against is not None:  # minutes more, in which this program may be killed
+            _write(args, made())
+        beside = _beside(args, plan, chosen)
+    except BaseException:  # Ctrl-C and a service that fails take nothing of what was finished
+        if measured.repeats:
+            _conclude(args, made())
+        raise
+    _conclude(args, made(beside))
     return 0
+
+
+def _report(
+    plan: Plan,
+    chosen: Configuration,
+    measured: Measured,
+    beside: Report | None,
+    busy: float | None,
+    took_s: float,
+) -> Report:
+    from scopeside.bench.report import report
+
+    made = report(measured, plan, chosen, busy_before=busy, took_s=took_s)
+    return made if beside is None else made | {"against": beside}
+
+
+def _write(args: argparse.Namespace, made: Report) -> None:
+    from scopeside.bench.page import write_page
+    from scopeside.bench.report import write_report
+
+    report, page = (args.out / name for name in FILES)
+    write_report(made, report)
+    write_page(made, page)
+
+
+def _conclude(args: argparse.Namespace, made: Report) -> None:
+    from scopeside.bench.table import tables
+
+    _write(args, made)
+    _show(tables(made))
+    done, planned = len(made["repeats"]), made["plan"]["repeats"]
+    if done < planned:
+        _say(f"ended early: this is {done} of {planned} runs")
+    if args.against is not None and "against" not in made:
+        _say("ended early: the loop is not in it")
+    for name in FILES:
+        _say(str(args.out / name))
 
 
 def _plan(args: argparse.Namespace, chosen: Configuration) -> Plan:
@@ -137,6 +179,7 @@ def _plan(args: argparse.Namespace, chosen: Configuration) -> Plan:
         settings=settings,
         options=tuple(options),
         load=load_for(settings, Path(args.input[0]) if args.input else None),
+        logs=args.out,
         transport=args.transport,
         rates_hz=args.rates,
         steady_hz=args.steady,

@@ -1,18 +1,34 @@
-"""Show the effective settings and where each comes from."""
+"""Show the effective settings and where each comes from, or begin a file of them."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from scopeside import configuration
 from scopeside.checks.files import require_files
+from scopeside.errors import ConfigError, OutputError
 from scopeside.setting_keys import flatten
+from scopeside.settings_file import settings_file
 from scopeside.settings_page import settings_page
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("init",),
+        help="write a file with every setting, its default and its meaning",
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="what init writes, a new file (default: scopeside.toml)",
+    )
     configuration.add_arguments(parser)
     parser.add_argument(
         "--check",
@@ -26,6 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.action == "init":
+        return _begin(args.out or Path("scopeside.toml"))
+    if args.out is not None:
+        raise ConfigError("--out is for `scopeside config init`, and nothing else is written.")
     if args.markdown:
         sys.stdout.write(settings_page())
         return 0
@@ -62,4 +82,16 @@ def run(args: argparse.Namespace) -> int:
             f"{key:<{key_width}}  {shown[key]:<{value_width}}  {loaded.sources[key]}\n"
         )
     sys.stdout.write(f"\nconfiguration {loaded.hash}; meanings are in config/default.toml\n")
+    return 0
+
+
+def _begin(out: Path) -> int:
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(settings_file())
+    except FileExistsError as error:
+        raise OutputError(f"{out} exists already: settings are never replaced.") from error
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written: {error.strerror}.") from error
+    sys.stdout.write(f"{out}: every setting, as it is by default\n")
     return 0

@@ -12,9 +12,11 @@ from scopeside.commands.byte_size import byte_size
 from scopeside.commands.keys import add_key_arguments, client_keys
 from scopeside.commands.publishing import write_report
 from scopeside.commands.stopping import StopFlag, stopping
+from scopeside.commands.tap_lines import told
 from scopeside.errors import ConfigError, OutputError
 from scopeside.recording.listening import Heard, Listener
 from scopeside.recording.tap import RecordSpec, Tap, TapStatistics
+from scopeside.stages.reports import Reports
 
 LINE_EVERY_S = 5.0
 
@@ -85,20 +87,24 @@ def run(args: argparse.Namespace) -> int:
         compression=args.compression,
         split_bytes=args.split,
         queue_bytes=args.queue,
+        queue_name="--queue",
     )
     with stopping() as stopped:
         listener = Listener(
             args.endpoint, socket=args.socket, attach=args.attach, keys=client_keys(args)
         )
+        reports = Reports(lambda event: _say(args, told(event)), interval_s=LINE_EVERY_S)
         try:
-            tap = Tap(spec, report=lambda _code, sentence: _say(args, sentence))
+            tap = Tap(spec, report=reports.error)
             _say(args, f"recording {args.endpoint} into {args.out}; Ctrl-C ends it")
             begun_s = time.monotonic()
             try:
-                listener.listen(tap, until=_Until(args, tap, stopped, begun_s))
+                listener.listen(tap, until=_Until(args, tap, reports, stopped, begun_s))
             finally:
                 statistics = tap.close()
-                _conclude(args, listener.heard, statistics, time.monotonic() - begun_s)
+                reports.flush(everything=True)
+                seconds = time.monotonic() - begun_s
+                _conclude(args, listener, statistics, seconds)
         finally:
             listener.close()
     if statistics.error is not None:
@@ -110,16 +116,23 @@ class _Until:
     """Whether the recording is to end; asked between two messages, and says how far it is."""
 
     def __init__(
-        self, args: argparse.Namespace, tap: Tap, stopped: StopFlag, begun_s: float
+        self,
+        args: argparse.Namespace,
+        tap: Tap,
+        reports: Reports,
+        stopped: StopFlag,
+        begun_s: float,
     ) -> None:
         self._args = args
         self._tap = tap
+        self._reports = reports
         self._stopped = stopped
         self._begun_s = begun_s
         self._say_s = begun_s + LINE_EVERY_S
 
     def __call__(self, heard: Heard) -> bool:
         now_s = time.monotonic()
+        self._reports.flush()
         if now_s >= self._say_s:
             self._say_s = now_s + LINE_EVERY_S
             dropped = self._tap.statistics().dropped
@@ -138,19 +151,27 @@ class _Until:
 
 
 def _conclude(
-    args: argparse.Namespace, heard: Heard, statistics: TapStatistics, seconds: float
+    args: argparse.Namespace, listener: Listener, statistics: TapStatistics, seconds: float
 ) -> None:
+    """Say what came and, apart from it, what of that is in the recording."""
+    heard, left = listener.heard, listener.left_behind()
     files = f"{statistics.files} file{'s' if statistics.files != 1 else ''}"
     _say(
         args,
-        f"recorded {statistics.recorded} messages of {statistics.offered} in {files}, "
-        f"{heard.frames} frames, {heard.bytes / 1e6:.1f} MB in {seconds:.1f} s; "
-        f"{statistics.dropped} not recorded",
+        f"{heard.messages} messages came in {seconds:.1f} s, {heard.frames} of them frames, "
+        f"{heard.bytes / 1e6:.1f} MB; recorded {statistics.recorded} of {statistics.offered} "
+        f"messages in {files}, {statistics.dropped} not recorded",
     )
+    if left:
+        _say(
+            args,
+            f"{left} more messages at least were taken from the sender and are in no file: a "
+            "recording by --socket pull loses none where --until-end ends it",
+        )
     if args.report is None:
         return
     report = {"file": str(args.out), "seconds": seconds, **asdict(heard), **asdict(statistics)}
-    write_report(args.report, report)
+    write_report(args.report, report | {"left_behind": left})
 
 
 def _say(args: argparse.Namespace, sentence: str) -> None:

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scopeside.commands.byte_size import byte_size
+from scopeside.errors import OutputError
 from scopeside.recording.cut import Cut, cut, kept_messages
+from scopeside.recording.naming import part_path
 from scopeside.recording.reader import Recording
 from scopeside.recording.summary import SeriesSummary, Summary, summarise
 from scopeside.recording.verify import Verdict, verify
@@ -98,8 +100,11 @@ def _summary_lines(path: Path, summary: Summary) -> list[str]:
         moment = datetime.fromtimestamp(summary.first_wall_ns / 1e9, UTC)
         began = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
     dropped = f"; {summary.dropped} more came and were not recorded" if summary.dropped else ""
-    unclosed = "not closed: being written, or its writer was killed or its disk full"
-    end = "closed" if summary.complete else unclosed
+    end = "closed"
+    if summary.lacks is not None:
+        end = _lacking(path, summary.lacks)
+    elif not summary.complete:
+        end = "not closed: being written, or its writer was killed or its disk full"
     return [
         f"{path}: {summary.messages} messages, {summary.frames} of them frames{dropped}",
         f"  from      {summary.source}, by {summary.software}",
@@ -111,6 +116,13 @@ def _summary_lines(path: Path, summary: Summary) -> list[str]:
         f"  end       {end}" + (f"; {summary.torn} torn messages left out" * bool(summary.torn)),
         *(f"  series    {_series_line(one)}" for one in summary.series),
     ]
+
+
+def _lacking(path: Path, part: int) -> str:
+    return (
+        f"lacks {part_path(path, part).name} and what may follow it: put all files of a recording "
+        "into one folder"
+    )
 
 
 def _series_line(series: SeriesSummary) -> str:
@@ -134,7 +146,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _verdict_lines(path: Path, verdict: Verdict) -> list[str]:
     size = f"{verdict.payload_bytes / 1e6:.1f} MB"
-    if verdict.sound:
+    if not verdict.damaged_count and not verdict.backwards:
         lines = [f"{path}: all {verdict.messages} messages ({size}) are as they were recorded"]
     else:
         named = ", ".join(map(str, verdict.damaged))
@@ -143,7 +155,9 @@ def _verdict_lines(path: Path, verdict: Verdict) -> list[str]:
             f"{path}: {verdict.damaged_count} of {verdict.messages} messages are damaged"
             f" ({named}{more}), {verdict.backwards} came before the one before them"
         ]
-    if not verdict.complete:
+    if verdict.lacks is not None:
+        lines.append(f"  It {_lacking(path, verdict.lacks)}.")
+    elif not verdict.complete:
         lines.append(
             "  It was not closed: it is being written, or its writer was killed or its disk full; "
             f"{verdict.torn} torn messages at its end were left out."
@@ -162,6 +176,7 @@ def _cut(args: argparse.Namespace) -> int:
         series=args.series,
     )
     with Recording(args.file) as recording:
+        _require_another(args.out, recording)
         kept_messages(recording, what)  # says what is wrong before a file is begun
         store = SplitRecording(
             args.out,
@@ -175,6 +190,14 @@ def _cut(args: argparse.Namespace) -> int:
         f"{args.out}: {kept.messages} messages, {kept.frames} of them frames{damaged}\n"
     )
     return 0
+
+
+def _require_another(out: Path, recording: Recording) -> None:
+    if any(out.exists() and out.samefile(file.path) for file in recording.files):
+        raise OutputError(
+            f"{out} is what is to be cut, and a recording never replaces a file: give -o another "
+            "name."
+        )
 
 
 def _export(args: argparse.Namespace) -> int:

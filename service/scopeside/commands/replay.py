@@ -109,7 +109,11 @@ def _add_pace_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FACTOR",
         help="as it was recorded, so many times as fast (default for inputs with times: 1)",
     )
-    pace.add_argument("--fast", action="store_true", help="as fast as the receiver takes")
+    pace.add_argument(
+        "--fast",
+        action="store_true",
+        help="as fast as it goes: with push as the receiver takes it, with pub without waiting",
+    )
     parser.add_argument(
         "--jitter",
         type=float,
@@ -159,6 +163,7 @@ def run(args: argparse.Namespace) -> int:
             streams.append(
                 Stream(source.source, publisher, pace=pace, stopped=stopped, patience_s=args.wait)
             )
+        _say_who_is_left_behind(args, streams)
         for stream in streams:
             if not wait_for_receiver(stream.publisher, args, stopped):
                 break
@@ -208,6 +213,16 @@ def _pace(args: argparse.Namespace, source: Source, number: int) -> Pace:
         burst=args.burst,
         seed=args.seed + number,
     )
+
+
+def _say_who_is_left_behind(args: argparse.Namespace, streams: list[Stream]) -> None:
+    if args.socket == "pub" and not all(stream.paced for stream in streams):
+        held = args.hwm or DEFAULT_HWM["pub"]
+        say(
+            args,
+            f"pub waits for nobody: a receiver more than {held} messages behind loses frames, and "
+            "nobody counts them; --socket push waits",
+        )
 
 
 def _run_all(args: argparse.Namespace, streams: list[Stream], stopped: StopFlag) -> None:

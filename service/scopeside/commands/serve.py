@@ -17,6 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record", metavar="FILE", help="record every message received; sets record.file"
     )
     parser.add_argument(
+        "--save", metavar="DIR", help="save results as OME-Zarr in this folder; sets save.folder"
+    )
+    parser.add_argument(
         "--state",
         metavar="FILE",
         help="keep names, ids, the reference and visited points over restarts; sets state.file",
@@ -31,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.record is not None:
         args.sets = [*(args.sets or []), f"record.file={args.record}"]
+    if args.save is not None:
+        args.sets = [*(args.sets or []), f"save.folder={args.save}"]
     if args.state is not None:
         args.sets = [*(args.sets or []), f"state.file={args.state}"]
     chosen = configuration.from_arguments(args)

@@ -32,7 +32,9 @@ def place(settings: Settings, choice: Choice) -> Placement:
             on_card=False,
             reason=f"only the encoder on {choice.device}, all else on the CPU: {against[0]}",
         )
-    return Placement(on_card=True, reason=f"all stages but identities on {choice.device}")
+    return Placement(
+        on_card=True, reason=f"all stages but identities and descriptors on {choice.device}"
+    )
 
 
 def _against(settings: Settings, choice: Choice) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import zmq
 
-from scopeside.binding import ipc_in_use, remove_ipc, unusable
+from scopeside.binding import ipc_in_use, remove_ipc, require_port, unusable
 from scopeside.client.connection import ClientKeys
 from scopeside.errors import EndpointError, OutputError
 from scopeside.recording.tap import Tap
@@ -18,8 +18,14 @@ from scopeside.wire.native import TOPIC_END, TOPIC_FRAME
 TURN_S = 0.05
 """Longest wait for a message before looking at the tap and whether to stop."""
 
-HWM_MESSAGES = 1000
-"""Messages that ZeroMQ holds while Python is busy; the tap's queue is what absorbs bursts."""
+HWM_MESSAGES = {"sub": 1000, "pull": 1}
+"""Messages that ZeroMQ holds while Python is busy; the tap's queue is what absorbs bursts. Of a
+PULL few: nobody else gets what is held at the end, and its sender waits in any case."""
+
+MOST_LEFT = 100
+"""Where to stop counting what was fetched ahead: a sender that goes on refills it."""
+
+_LEFT_MS = 20
 
 
 @dataclass(slots=True)
@@ -54,7 +60,7 @@ class Listener:
         self._socket = self._context.socket(zmq.PULL if self._lossless else zmq.SUB)
         try:
             self._socket.setsockopt(zmq.LINGER, 0)
-            self._socket.setsockopt(zmq.RCVHWM, HWM_MESSAGES)
+            self._socket.setsockopt(zmq.RCVHWM, HWM_MESSAGES[socket])
             self._socket.setsockopt(zmq.RCVTIMEO, round(1000 * TURN_S))
             if keys is not None:
                 keys.apply(self._socket)
@@ -89,6 +95,17 @@ class Listener:
                     tap.look()
             self._check(tap)
 
+    def left_behind(self) -> int:
+        """Count what a PULL socket has taken from its sender and nobody has recorded.
+
+        ZeroMQ and the system fetch ahead: one message has to go before the next one shows.
+        """
+        count = 0
+        while self._lossless and count < MOST_LEFT and self._socket.poll(_LEFT_MS):
+            self._socket.recv_multipart(copy=False)
+            count += 1
+        return count
+
     def close(self) -> None:
         if self._bound:
             remove_ipc(self._endpoint)
@@ -113,6 +130,7 @@ class Listener:
 
     def _attach(self, attach: Literal["connect", "bind"]) -> None:
         try:
+            require_port(self._endpoint)
             if attach == "connect":
                 self._socket.connect(self._endpoint)
                 return

@@ -61,8 +61,17 @@ class Recording:
 
     @property
     def complete(self) -> bool:
-        """Whether its writer came to its end."""
-        return self.files[-1].facts.closed_ns != 0
+        """Whether its writer came to its end, and all that it wrote is here."""
+        return self.files[-1].facts.closed_ns != 0 and self.lacks is None
+
+    @property
+    def lacks(self) -> int | None:
+        """The number of the file that should follow the last one here and does not; more may
+        have followed it. Of a single file of a recording nothing is asked."""
+        last = self.files[-1].facts
+        if self.files[0].facts.part != 1 or last.closed_ns == 0 or last.last is not False:
+            return None
+        return last.part + 1
 
     @property
     def dropped_after(self) -> int:

@@ -23,7 +23,10 @@ HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenFacts:
-    """What a file says of itself; `closed_ns` is 0 where its writer did not come to its end."""
+    """What a file says of itself; `closed_ns` is 0 where its writer did not come to its end.
+
+    `last` is None in files that were written before the last one was marked.
+    """
 
     recording: str
     part: int
@@ -33,6 +36,7 @@ class WrittenFacts:
     created_ns: int
     closed_ns: int
     dropped_after: int
+    last: bool | None
 
 
 class RecordingFile:
@@ -175,6 +179,7 @@ def _facts(path: Path, file: Any) -> WrittenFacts:
         created_ns=int(attributes["created_ns"]),
         closed_ns=int(attributes["closed_ns"]),
         dropped_after=int(attributes["dropped_after"]),
+        last=bool(attributes["last"]) if "last" in attributes else None,
     )
 
 

@@ -62,6 +62,9 @@ class Recorder:
             self._store = self._open_store()
             self._tell()
             self._record(self._store)
+            # Told apart from the end, which waits for the disk to confirm all of it.
+            self._store.commit()
+            self._tell()
             self._store.close(dropped_after=self._dropped_after or 0)
             self._tell(closed=True)
         except FatalError as error:

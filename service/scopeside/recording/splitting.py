@@ -70,8 +70,11 @@ class SplitRecording:
             begun = self._file.messages + len(waiting) > 0
             if self._split_bytes and begun and size + message.size_bytes > self._split_bytes:
                 self._file.append(waiting)
-                self._end_file()
-                self._file = self._begin()
+                # The next file comes first: one that was closed and has none after it, though it
+                # is not marked as the last, has lost it.
+                following = self._begin()
+                self._end_file(last=False)
+                self._file = following
                 waiting, size = [], 0
             waiting.append(message)
             size += message.size_bytes
@@ -86,8 +89,8 @@ class SplitRecording:
         """Commit and end the recording."""
         self._end_file(dropped_after=dropped_after)
 
-    def _end_file(self, *, dropped_after: int = 0, whole: bool = True) -> None:
-        self._file.close(dropped_after=dropped_after, whole=whole)
+    def _end_file(self, *, dropped_after: int = 0, whole: bool = True, last: bool = True) -> None:
+        self._file.close(dropped_after=dropped_after, whole=whole, last=last)
         self._in_closed_files += self._file.messages
         self.committed = self._in_closed_files
 

@@ -35,7 +35,8 @@ class SeriesSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """`longest_gap_s` is the longest time between two messages."""
+    """`longest_gap_s` is the longest time between two messages; `lacks` the number of the file, of
+    several, that should follow and is not there."""
 
     files: int
     messages: int
@@ -48,6 +49,7 @@ class Summary:
     dropped: int
     torn: int
     complete: bool
+    lacks: int | None
     source: str
     compression: str
     software: str
@@ -92,6 +94,7 @@ def summarise(recording: Recording) -> Summary:
         dropped=dropped + recording.dropped_after,
         torn=recording.files[-1].torn,
         complete=recording.complete,
+        lacks=recording.lacks,
         source=facts.source,
         compression=facts.compression,
         software=facts.software,

@@ -8,6 +8,7 @@ lost before it. Nothing here raises once the recording has begun.
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import zmq
 
@@ -30,12 +32,50 @@ START_S = 30.0
 """Longest time for the recording process to start: it loads HDF5, on a busy machine."""
 
 CLOSE_S = 10.0
-"""Longest time for it to write what is under way."""
+"""Longest time without any progress while it writes what is under way."""
+
+SYNC_S = 60.0
+"""Longest time for the disk to confirm what is written: it may have gigabytes to catch up with, and
+says nothing meanwhile."""
+
+OVERLOAD = "_overload"
+"""End of the code of a message that was dropped since the queue is full."""
 
 MOST_DROPPED = 2**32 - 1
 """`dropped_before` has 32 bits in the file."""
 
 _LOOK_MS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """How a tap speaks of what it does: codes of its reports, and the words of its sentences."""
+
+    code: str
+    noun: str
+    verb: str
+
+
+RECORDING = Wording(code="record", noun="recording", verb="recorded")
+
+
+class TapSpec(Protocol):
+    """What the process at the other end is to write, and how much may be under way to it."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def queue_bytes(self) -> int: ...
+
+    @property
+    def queue_name(self) -> str:
+        """Return the option or setting that says `queue_bytes`."""
+        ...
+
+    def words(self) -> list[str]:
+        """Return the arguments of the process, after the tap's endpoint."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +87,8 @@ class RecordSpec:
     compression: str = "none"
     split_bytes: int = 0
     queue_bytes: int = 256 * 2**20
+    queue_name: str = "record.queue_bytes"
+    """What the user knows `queue_bytes` as."""
 
     def words(self) -> list[str]:
         return [
@@ -71,18 +113,22 @@ class TapStatistics:
 class Tap:
     """Starts the recording process and hands it messages; one thread offers and looks.
 
+    `program` is that process, in the words of `wording`: there is more than one thing to write.
     Raises OutputError or MissingExtraError where the recording cannot begin. `report` is told,
-    in one sentence, of the first message dropped and of the end of a recording that failed.
+    in one sentence, of every message dropped (to sum them up is its business) and of the end of a
+    recording that failed.
     """
 
     def __init__(
         self,
-        spec: RecordSpec,
+        spec: TapSpec,
         *,
         report: Callable[[str, str], None] = lambda _code, _sentence: None,
         program: str = "scopeside.recording.process",
+        wording: Wording = RECORDING,
     ) -> None:
         self._spec = spec
+        self._wording = wording
         self._report = report
         self._folder = tempfile.TemporaryDirectory(prefix="scopeside-tap-")  # this user's alone
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -105,6 +151,8 @@ class Tap:
         except BaseException:
             self._end()
             raise
+        # Both ends have met, and nobody else ever may: a process that is killed leaves nothing.
+        self._folder.cleanup()
 
     @property
     def error(self) -> str | None:
@@ -150,29 +198,22 @@ class Tap:
         self._read_progress()
         if self._error is None and not self._progress.closed and ended:
             self._fail(
-                f"The recording {self._spec.path} ended, because its process did (exit code "
-                f"{self._process.returncode}): what it had committed can be read."
+                f"The {self._wording.noun} {self._spec.path} ended, because its process did "
+                f"(exit code {self._process.returncode}): what it had committed can be read."
             )
 
-    def close(self, *, timeout_s: float = CLOSE_S) -> TapStatistics:
+    def close(self, *, patience_s: float = CLOSE_S, limit_s: float = math.inf) -> TapStatistics:
         """End the recording and wait for what is under way; what does not make it is counted.
 
-        Closing twice is harmless.
+        As long as there is progress, up to `limit_s`; for `patience_s` without any. Closing twice
+        is harmless.
         """
         if self._socket.closed:
             return self.statistics()
         if self._error is None:
             with suppress(zmq.Again):  # nobody is at the other end: `look` finds out why
                 self._socket.send(encode_stamp(0, 0, self._dropped_untold), zmq.NOBLOCK)
-            until_s = time.monotonic() + timeout_s
-            while self._error is None and not self._progress.closed:
-                if time.monotonic() >= until_s:
-                    self._fail(
-                        f"The recording {self._spec.path} was not finished within {timeout_s:g} s: "
-                        "its disk is too slow; what was committed can be read."
-                    )
-                self._socket.poll(_LOOK_MS)
-                self.look()
+            self._await_end(patience_s, limit_s)
         self._end()
         self._dropped += self._sent - self._progress.committed
         self._sent = self._progress.committed
@@ -205,9 +246,10 @@ class Tap:
         self._dropped_untold = min(self._dropped_untold + 1, MOST_DROPPED)
         if self._error is None:
             self._report(
-                "record_overload",
-                f"Messages are not recorded in {self._spec.path}: its disk is slower than they "
-                "come, and record.queue_bytes are under way.",
+                f"{self._wording.code}{OVERLOAD}",
+                f"Messages are not {self._wording.verb} in {self._spec.path}: its disk is slower "
+                f"than they come, and {self._spec.queue_bytes / 2**20:.3g} MiB of them wait, as "
+                f"many as {self._spec.queue_name} allows.",
             )
 
     def _read_progress(self) -> None:
@@ -221,13 +263,16 @@ class Tap:
 
     def _fail(self, sentence: str) -> None:
         self._error = sentence
-        self._report("record_failed", sentence)
+        self._report(f"{self._wording.code}_failed", sentence)
 
     def _await_start(self) -> None:
         until_s = time.monotonic() + START_S
         while self._progress.files == 0 and self._error is None:
             if time.monotonic() >= until_s:
-                self._fail(f"The recording {self._spec.path} did not begin within {START_S:g} s.")
+                self._fail(
+                    f"The {self._wording.noun} {self._spec.path} did not begin within "
+                    f"{START_S:g} s."
+                )
             self._socket.poll(_LOOK_MS)
             self.look()
         if self._error is not None:
@@ -239,6 +284,26 @@ class Tap:
                 else OutputError
             )
             raise kind(self._error)
+
+    def _await_end(self, patience_s: float, limit_s: float) -> None:
+        begun_s = moved_s = time.monotonic()
+        while self._error is None and not self._progress.closed:
+            before, now_s = self._progress, time.monotonic()
+            written = before.committed == self._sent
+            still_s = now_s - moved_s
+            if still_s >= (max(patience_s, SYNC_S) if written else patience_s) or (
+                now_s - begun_s >= limit_s
+            ):
+                left = "" if written else f", with {self._sent - before.committed} messages to go"
+                self._fail(
+                    f"The {self._wording.noun} {self._spec.path} was not finished within "
+                    f"{now_s - begun_s:.0f} s{left}: its disk is too slow; what was committed can "
+                    "be read."
+                )
+            self._socket.poll(_LOOK_MS)
+            self.look()
+            if self._progress != before:
+                moved_s = time.monotonic()
 
     def _end(self) -> None:
         if self._error is not None:

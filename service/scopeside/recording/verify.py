@@ -14,7 +14,8 @@ SHOWN = 20
 class Verdict:
     """`damaged` are the first of the messages that fail their checksum, `damaged_count` all.
 
-    `torn` messages at the end did not reach the disk; `backwards` times that run back.
+    `torn` messages at the end did not reach the disk; `backwards` times that run back; `lacks`
+    is the number of the file, of several, that should follow and is not there.
     """
 
     messages: int
@@ -24,6 +25,7 @@ class Verdict:
     torn: int
     backwards: int
     complete: bool
+    lacks: int | None
 
     @property
     def sound(self) -> bool:
@@ -31,7 +33,7 @@ class Verdict:
 
         A recording that broke off can be sound: what it holds is whole.
         """
-        return self.damaged_count == 0 and self.backwards == 0
+        return self.damaged_count == 0 and self.backwards == 0 and self.lacks is None
 
 
 def verify(recording: Recording) -> Verdict:
@@ -57,4 +59,5 @@ def verify(recording: Recording) -> Verdict:
         torn=recording.files[-1].torn,
         backwards=backwards,
         complete=recording.complete,
+        lacks=recording.lacks,
     )

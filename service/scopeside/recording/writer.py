@@ -106,11 +106,13 @@ class RecordingWriter:
             for table in (self._payload, self._part_rows, self._series_rows, self._message_rows):
                 table.flush()
 
-    def close(self, *, dropped_after: int = 0, whole: bool = True) -> None:
-        """Commit, mark the file as whole where it is, and see that the disk has it."""
+    def close(self, *, dropped_after: int = 0, whole: bool = True, last: bool = True) -> None:
+        """Commit, mark the file as whole where it is, and as the recording's last, and see that
+        the disk has it."""
         self.commit()
         with _refusals(self.path):
             self._file.attrs.modify("dropped_after", np.int64(dropped_after))
+            self._file.attrs.modify("last", np.int64(last and whole))
             if whole:
                 self._file.attrs.modify("closed_ns", np.int64(time.time_ns()))
             self._file.close()
@@ -160,6 +162,7 @@ def _attributes(facts: FileFacts) -> dict[str, Any]:
         "software": f"scopeside {__version__}",
         "created_ns": np.int64(time.time_ns()),
         "dropped_after": np.int64(0),
+        "last": np.int64(0),
         # Stays 0 in a file whose writer did not come to its end.
         "closed_ns": np.int64(0),
     }

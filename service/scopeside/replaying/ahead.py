@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from threading import Thread
 
 from scopeside.channels import Channel, ClosedChannelError, EndOfChannelError
@@ -10,6 +11,14 @@ from scopeside.replaying.pace import Due
 
 AHEAD_BYTES = 64 * 2**20
 MOST_AHEAD = 512
+
+FILL_S = 2.0
+"""Longest time to read ahead before anything is sent; a slow file has a few frames by then."""
+
+LEAST_AHEAD = 2
+"""Fewest items before anything is sent: what begins a series, and its first frame."""
+
+_LOOK_S = 0.005
 
 
 class Ahead:
@@ -34,6 +43,17 @@ class Ahead:
                 break
         if self._failure is not None:
             raise self._failure
+
+    def fill(self, *, stopped: Callable[[], bool]) -> None:
+        """Wait until what is to be sent first has been read: a clock that ran meanwhile would
+        make it late."""
+        until_s = time.monotonic() + FILL_S
+        while not stopped():
+            now = self._channel.statistics()
+            enough = now.capacity if time.monotonic() < until_s else LEAST_AHEAD
+            if now.closed or now.waiting >= enough:
+                return
+            time.sleep(_LOOK_S)
 
     def close(self) -> None:
         """Stop reading, and wait until it has stopped."""

@@ -69,19 +69,26 @@ class Stream:
         self.series: list[str] = []
         """The series sent, in order of appearance; `NAMED_SERIES` of them at most."""
 
+    @property
+    def paced(self) -> bool:
+        """Whether frames go at their times, and not one right after the other."""
+        return self._pace.speed is not None or self._pace.rate_hz is not None
+
     def run(self) -> Sent:
         """Send everything, or what there is until stopped; then end the series left open."""
         pacer = Pacer(period_s=self._pace.period_s(self.source.period_s))
         self.sent.lateness = pacer.lateness
         ahead = Ahead(self._pace.schedule(self.source.items()), item_bytes=self.source.item_bytes)
-        self.sent.began_s = time.monotonic()
         try:
+            ahead.fill(stopped=self._stopped)
+            self.sent.began_s = time.monotonic()
             for item, due_s in ahead:
                 if not self._send_at(pacer, item, due_s):
                     break
             self._end_series()
         finally:
-            self.sent.seconds = time.monotonic() - self.sent.began_s
+            if self.sent.began_s:
+                self.sent.seconds = time.monotonic() - self.sent.began_s
             self.sent.stopped = self._stopped()
             ahead.close()
         return self.sent

@@ -33,6 +33,10 @@ class Measures:
         """Watch these threads' loops, by name."""
         self._turns |= turns
 
+    def hanging(self, stuck_s: float) -> list[str]:
+        """Name the threads whose loop has not come round for longer than `stuck_s`."""
+        return [name for name, turns in self._turns.copy().items() if turns.age_s > stuck_s]
+
     def observe(self, published: Published) -> None:
         """Count a frame whose result was sent."""
         self._times.add(published)

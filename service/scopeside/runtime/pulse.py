@@ -29,9 +29,10 @@ class Pulse:
         frames: Channel[Frame],
         *,
         recording: Callable[[], Mapping[str, Any] | None] = lambda: None,
+        saving: Callable[[], Mapping[str, Any] | None] = lambda: None,
     ) -> None:
         self._lifecycle = lifecycle
-        self._recording = recording
+        self._kept = {"recording": recording, "saving": saving}
         self._books = books
         self._frames = frames
         self._due_s = time.monotonic() + INTERVAL_S
@@ -93,5 +94,5 @@ class Pulse:
         }
 
     def _recorded(self) -> dict[str, Any]:
-        figures = self._recording()
-        return {} if figures is None else {"recording": dict(figures)}
+        told = {name: figures() for name, figures in self._kept.items()}
+        return {name: dict(figures) for name, figures in told.items() if figures is not None}

@@ -36,8 +36,10 @@ from scopeside.runtime.memory import keep_freed_memory
 from scopeside.runtime.preview import Previews
 from scopeside.runtime.publish_queue import NOT_PUBLISHED, PublishQueue
 from scopeside.runtime.pulse import Pulse
+from scopeside.runtime.saving import Saving
 from scopeside.runtime.security import Security
 from scopeside.runtime.signals import Signals
+from scopeside.runtime.supervisor import Supervisor
 from scopeside.runtime.tapping import Tapping
 from scopeside.runtime.warming import Warming
 from scopeside.runtime.web import Web
@@ -120,8 +122,17 @@ class Service:
                 state_file=settings.state.file,
             )
             self._tapping = Tapping(settings, self._intake.reports.error)
+            self._saving = Saving(
+                settings.save,
+                source=settings.publish.results,
+                report=self._intake.reports.error,
+            )
             self._pulse = Pulse(
-                self._lifecycle, self._books, self._frames, recording=self._tapping.figures
+                self._lifecycle,
+                self._books,
+                self._frames,
+                recording=self._tapping.figures,
+                saving=self._saving.figures,
             )
             self._commands = ServiceCommands(
                 configuration,
@@ -141,6 +152,8 @@ class Service:
             )
             self._web = Web(configuration, self._security, self._intake.reports.error)
             self._measures.follow(main=self._pulse.turns, control=self._control.turns)
+            self._supervisor = Supervisor(lambda: self._measures.hanging(settings.http.stuck_s))
+            undo.callback(self._supervisor.close)
             undo.pop_all()
 
     def run(self) -> int:
@@ -158,6 +171,7 @@ class Service:
             self._web.begin()
             self._tapping.begin()
             self._steering.begin()
+            self._saving.begin()
             compute = self._warm()
             if compute is not None:
                 self._serve(compute)
@@ -165,6 +179,7 @@ class Service:
             gc.unfreeze()
             self._tapping.end()
             self._steering.end(still=not self.left_behind)
+            self._saving.end()
             self._intake.finish()
             self._lifecycle.enter(State.STOPPED)
             self._beat()
@@ -172,6 +187,7 @@ class Service:
             self._stop_control.set()
             control.join(GRACE_S)
             self._outputs.close()
+            self._supervisor.close()
             self._security.close()
             self._context.destroy(linger=0)
             signals.restore()
@@ -239,6 +255,7 @@ class Service:
             settled=self._intake.published,
             observe=self._observe,
             published=self._steering.published,
+            save=self._saving.result,
         )
         self._measures.follow(ingest=ingest.turns, compute=compute.turns, publish=publish.turns)
         # What start-up made lives as long as the service: no collection need walk through it
@@ -317,7 +334,9 @@ class Service:
                 self._web.look()
 
     def _beat(self) -> None:
-        self._outputs.emit(self._pulse.beat())
+        heartbeat = self._pulse.beat()
+        self._outputs.emit(heartbeat)
+        self._supervisor.beat(self._lifecycle.state, heartbeat)
         self._steering.beat(self._waiting_s())
 
     def _drop(self, frame: Frame, reason: DropReason, message: str) -> Accounting:

@@ -11,8 +11,9 @@ from scopeside.settings import Settings
 
 log = logging.getLogger(__name__)
 
-END_S = 5.0
-"""Longest wait at the end for what is under way: a slow disk must not keep a stopped service."""
+STILL_S, END_S = 5.0, 60.0
+"""Longest wait at the end for what is under way, without any progress and in all: a slow disk must
+not keep a stopped service for good."""
 
 
 class Tapping:
@@ -41,7 +42,7 @@ class Tapping:
     def end(self) -> None:
         """Finish the recording; the thread that offered messages must have ended."""
         if self.tap is not None:
-            self.tap.close(timeout_s=END_S)
+            self.tap.close(patience_s=STILL_S, limit_s=END_S)
             log.info("recorded", extra=dict(self.figures() or {}))
 
     def figures(self) -> Mapping[str, Any] | None:

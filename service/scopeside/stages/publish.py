@@ -86,6 +86,7 @@ class Publish:
         settled: Callable[[str], None],
         observe: Callable[[Published], None] = lambda _published: None,
         published: Callable[[Segmentation], None] = lambda _: None,
+        save: Callable[[Segmentation, memoryview], None] = lambda _segmentation, _message: None,
     ) -> None:
         self._settings = settings
         self._outputs = outputs
@@ -95,6 +96,7 @@ class Publish:
         self._observe = observe
         self.turns = Turns()
         self._published = published
+        self._save = save
 
     def run(self) -> None:
         """Publish until the channel is closed and empty."""
@@ -117,6 +119,7 @@ class Publish:
         )
         self._outputs.send_result(message)
         self._published(segmentation)
+        self._save(segmentation, message)
         changes = segmentation.identified
         for id_ in changes.appeared:
             self._outputs.emit(

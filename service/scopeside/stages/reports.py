@@ -1,7 +1,7 @@
 """Drops and errors as events, at most one a second of each kind, with how many it stands for.
 
 A flood must not become a flood of events: the first is told at once, those that follow within the
-second are summed up in one.
+second (or another time) are summed up in one.
 """
 
 from __future__ import annotations
@@ -36,8 +36,15 @@ class Reports:
     Somebody has to call `flush` now and then, or the end of a flood is never told.
     """
 
-    def __init__(self, emit: Emit, *, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        emit: Emit,
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+        interval_s: float = INTERVAL_S,
+    ) -> None:
         self._emit = emit
+        self._interval_s = interval_s
         self._now_s = now_s
         self._lock = Lock()
         self._kinds: dict[str, _Kind] = {}
@@ -61,7 +68,7 @@ class Reports:
         with self._lock:
             now_s = self._now_s()
             for kind in self._kinds.values():
-                due = everything or now_s - kind.told_s >= INTERVAL_S
+                due = everything or now_s - kind.told_s >= self._interval_s
                 if kind.make is not None and due:
                     ready.append(kind.make(kind.untold))
                     kind.told_s, kind.untold, kind.make = now_s, 0, None
@@ -71,7 +78,7 @@ class Reports:
     def _tell(self, name: str, make: MakeEvent) -> None:
         with self._lock:
             now_s = self._now_s()
-            kind = self._kinds.setdefault(name, _Kind(told_s=now_s - INTERVAL_S))
+            kind = self._kinds.setdefault(name, _Kind(told_s=now_s - self._interval_s))
             kind.untold += 1
             kind.make = make
         self.flush()

@@ -70,6 +70,8 @@ class _Figures(Collector):
         yield from _process(self._figures)
         if "recording" in self._figures:
             yield from _recording(self._figures["recording"])
+        if "saving" in self._figures:
+            yield from _saving(self._figures["saving"])
         if "gpu" in self._figures:
             yield from gpu_metrics(self._figures["gpu"])
 
@@ -198,6 +200,20 @@ def _process(figures: Figures) -> Iterator[Metric]:
         ages.add_metric([name], thread["age_s"])
         turns.add_metric([name], thread["turns"])
     yield from (ages, turns)
+
+
+def _saving(saving: Figures) -> Iterator[Metric]:
+    yield CounterMetricFamily("scopeside_saved_results", "Results saved.", value=saving["saved"])
+    yield CounterMetricFamily(
+        "scopeside_saving_dropped_results",
+        "Results that the saved run had no room for.",
+        value=saving["dropped"],
+    )
+    yield GaugeMetricFamily(
+        "scopeside_saving_failed",
+        "1 where the saved run ended by a fault.",
+        value=0 if saving["error"] is None else 1,
+    )
 
 
 def _recording(recording: Figures) -> Iterator[Metric]:

@@ -71,7 +71,7 @@ class _Edges:
     """All edges of a label map; `pair_E` is `K` times the place in `ids_K` of the lower id, plus
     that of the higher."""
 
-    ids_K: UInt16
+    ids_K: Int64
     pair_E: Int64
     point_E2: Float64
     normal_E2: Float64
@@ -93,9 +93,10 @@ def _edges(labels_YX: UInt16) -> _Edges:
     step_E2 = np.stack([~is_right_E, is_right_E], axis=1).astype(np.float64)
     point_E2 = np.stack(np.divmod(place_E, columns), axis=1) + 0.5 * step_E2
     step_E2[here_E > there_E] *= -1.0
-    ids_K: UInt16 = np.unique(np.concatenate([here_E, there_E]))
-    low_E = np.searchsorted(ids_K, np.minimum(here_E, there_E))
-    high_E = np.searchsorted(ids_K, np.maximum(here_E, there_E))
+    held = np.bincount(np.concatenate([here_E, there_E])) > 0
+    ids_K = np.flatnonzero(held)
+    place = np.cumsum(held) - 1
+    low_E, high_E = place[np.minimum(here_E, there_E)], place[np.maximum(here_E, there_E)]
     return _Edges(
         ids_K=ids_K, pair_E=low_E * len(ids_K) + high_E, point_E2=point_E2, normal_E2=step_E2
     )

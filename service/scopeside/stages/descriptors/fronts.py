@@ -1,6 +1,6 @@
 """Fronts between communities, followed from frame to frame.
 
-Shape suffixes: T frames that are remembered; 2 is `(y, x)`.
+Shape suffix: T frames that are remembered.
 """
 
 from __future__ import annotations
@@ -12,14 +12,9 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import median
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scopeside.messages import ChipGrid, Frame, Front, LabelMap
 from scopeside.stages.descriptors.boundary import boundaries
-from scopeside.stages.descriptors.line import ALIGNED, Line, open_lines
-
-Float64 = NDArray[np.float64]
+from scopeside.stages.descriptors.line import ALIGNED, Line, Vector, along, open_lines
 
 REMEMBERED = 8
 """Frames that a speed is found from, with the newest. A front unseen for as many is forgotten."""
@@ -34,14 +29,14 @@ HOLD_RAD = math.radians(15.0)
 class _Sight:
     number: int
     t_ns: int
-    middle_2: Float64
+    middle: Vector
 
 
 @dataclass(slots=True)
 class _Track:
     """One pair's front so far: the normal that positions are along, where it was, when last."""
 
-    normal_2: Float64
+    normal: Vector
     last_seen: int
     sights: deque[_Sight] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
@@ -83,28 +78,27 @@ class FrontTracker:
     def _followed(self, pair: tuple[int, int], lines: Sequence[Line], frame: Frame) -> Front:
         track = self._tracks.get(pair)
         line = lines[0] if track is None else _nearest(lines, track)
-        if track is None or track.normal_2 @ line.normal_2 < ALIGNED:
+        if track is None or along(track.normal, line.normal) < ALIGNED:
             # What faces another way is another front of the same pair.
-            track = self._tracks[pair] = _Track(_snapped(line.normal_2), self._frames)
-        elif track.normal_2 @ line.normal_2 < math.cos(HOLD_RAD):
-            track.normal_2 = _snapped(line.normal_2)
+            track = self._tracks[pair] = _Track(_snapped(line.normal), self._frames)
+        elif along(track.normal, line.normal) < math.cos(HOLD_RAD):
+            track.normal = _snapped(line.normal)
         track.last_seen = self._frames
-        track.sights.append(_Sight(frame.number, frame.t_ns, line.middle_2))
+        track.sights.append(_Sight(frame.number, frame.t_ns, line.middle))
         return _front(pair, line, track, frame.pixel_size_m)
 
 
 def _front(
     pair: tuple[int, int], line: Line, track: _Track, pixel_size_m: tuple[float, float] | None
 ) -> Front:
-    normal_2 = track.normal_2
-    sights = track.sights
-    along_T = [float(normal_2 @ sight.middle_2) for sight in sights]
+    normal, sights = track.normal, track.sights
+    along_T = [along(normal, sight.middle) for sight in sights]
     per_frame = _slope([float(sight.number) for sight in sights], along_T)
     per_s = _slope([1e-9 * (sight.t_ns - sights[0].t_ns) for sight in sights], along_T)
     # Along the normal in metres, which another size of pixels along y and x turns, too.
     metres = None
     if pixel_size_m is not None:
-        metres = 1.0 / math.hypot(*(normal_2 / np.array(pixel_size_m)))
+        metres = 1.0 / math.hypot(normal[0] / pixel_size_m[0], normal[1] / pixel_size_m[1])
     position_px = along_T[-1]
     return Front(
         between=pair,
@@ -115,7 +109,7 @@ def _front(
         speed_px_per_frame=per_frame,
         roughness_px=line.roughness_px,
         length_px=line.length_px,
-        normal=(float(normal_2[0]), float(normal_2[1])),
+        normal=normal,
     )
 
 
@@ -124,21 +118,21 @@ def _nearest(lines: Sequence[Line], track: _Track) -> Line:
 
     Crumbs, less than half as long as the longest line, are nobody's front.
     """
-    before_2, normal_2 = track.sights[-1].middle_2, track.normal_2
+    normal, before_px = track.normal, along(track.normal, track.sights[-1].middle)
     lines = [line for line in lines if line.length_px >= 0.5 * lines[0].length_px]
 
     def away(line: Line) -> tuple[bool, float]:
-        turned = bool(line.normal_2 @ normal_2 < ALIGNED)
-        return turned, abs(float(normal_2 @ (line.middle_2 - before_2)))
+        turned = along(normal, line.normal) < ALIGNED
+        return turned, abs(along(normal, line.middle) - before_px)
 
     return min(lines, key=away)
 
 
-def _snapped(normal_2: Float64) -> Float64:
+def _snapped(normal: Vector) -> Vector:
     """Return the axis of the frame that a normal lies near, or the normal itself."""
-    axis_2 = np.where(np.abs(normal_2) == np.abs(normal_2).max(), np.sign(normal_2), 0.0)
-    near = float(axis_2 @ normal_2) >= math.cos(SNAP_RAD)
-    return axis_2 if near else normal_2
+    y, x = normal
+    axis = (math.copysign(1.0, y), 0.0) if abs(y) > abs(x) else (0.0, math.copysign(1.0, x))
+    return axis if along(axis, normal) >= math.cos(SNAP_RAD) else normal
 
 
 def _slope(x_T: Sequence[float], y_T: Sequence[float]) -> float | None:

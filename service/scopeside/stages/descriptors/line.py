@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scopeside.stages.descriptors.boundary import Piece
 
 Float64 = NDArray[np.float64]
+Vector = tuple[float, float]
 
 OPEN = 0.5
 """Least straightness of a piece that is a front: an arc of 217 degrees. What is closed further is
@@ -26,12 +27,17 @@ ALIGNED = 0.7
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """A fitted front: its middle, the unit normal from the first community to the second, the root
-    mean square deviation from it, and its length along the boundary."""
+    mean square deviation from it, and its length along the boundary. Places are `(y, x)`."""
 
-    middle_2: Float64
-    normal_2: Float64
+    middle: Vector
+    normal: Vector
     roughness_px: float
     length_px: float
+
+
+def along(normal: Vector, place: Vector | Float64) -> float:
+    """Return how far along a direction a place lies."""
+    return normal[0] * float(place[0]) + normal[1] * float(place[1])
 
 
 def open_lines(pieces: Sequence[Piece], *, within_px: float) -> list[Line]:
@@ -56,9 +62,9 @@ def open_lines(pieces: Sequence[Piece], *, within_px: float) -> list[Line]:
 
 
 def _continues(piece: Piece, line: Line, within_px: float) -> bool:
-    normal_2 = piece.chord_2 / np.hypot(*piece.chord_2)
-    away_px = abs(float(line.normal_2 @ (piece.point_E2.mean(axis=0) - line.middle_2)))
-    return float(normal_2 @ line.normal_2) >= ALIGNED and away_px <= within_px
+    chord_2 = piece.chord_2 / np.hypot(*piece.chord_2)
+    away_px = along(line.normal, piece.point_E2.mean(axis=0)) - along(line.normal, line.middle)
+    return along(line.normal, chord_2) >= ALIGNED and abs(away_px) <= within_px
 
 
 def _fit(pieces: Sequence[Piece]) -> Line:
@@ -81,15 +87,15 @@ def _fit(pieces: Sequence[Piece]) -> Line:
     weighted_y_E = weight_E * y_E
     yy, yx, xx = weighted_y_E @ y_E, weighted_y_E @ x_E, (weight_E * x_E) @ x_E
     # The long axis of inertia; the normal is at right angles to it.
-    along = 0.5 * math.atan2(2.0 * yx, xx - yy)
-    normal_2 = np.array([math.cos(along), -math.sin(along)])
+    angle = 0.5 * math.atan2(2.0 * yx, xx - yy)
+    normal_2 = np.array([math.cos(angle), -math.sin(angle)])
     normal_2 *= math.copysign(1.0, normal_2 @ chord_2)
     # A short front that strays far has no long axis: its ends say which way it faces.
     if not normal_2 @ chord_2 >= ALIGNED:
         normal_2 = chord_2
     return Line(
-        middle_2=middle_2,
-        normal_2=normal_2,
+        middle=(float(middle_2[0]), float(middle_2[1])),
+        normal=(float(normal_2[0]), float(normal_2[1])),
         roughness_px=float(np.sqrt(weight_E @ np.square(away_E2 @ normal_2))),
         length_px=sum(piece.length_px for piece in pieces),
     )

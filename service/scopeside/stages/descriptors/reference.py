@@ -5,6 +5,7 @@ Shape suffixes: N chips; K communities of the frame; J communities of the refere
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,8 @@ from scopeside.errors import ConfigError
 from scopeside.looks import HostLooks, Looks
 from scopeside.messages import Identified
 from scopeside.prototypes import Prototypes, distances, prototypes_of
+
+log = logging.getLogger(__name__)
 
 VERSION = 1
 
@@ -69,7 +72,15 @@ class Reference:
             return np.empty(0)
         if self._kept is None:
             return np.full(len(self._seen.ids), np.nan)
-        nearest_K: NDArray[np.float64] = distances(self._seen.prototypes, self._kept[1]).min(axis=1)
+        new, known = self._seen.prototypes, self._kept[1]
+        if new.means_KD.shape[1] != known.means_KD.shape[1]:
+            log.warning(
+                "the reference state is forgotten: its communities have another number of features",
+                extra={"reference": known.means_KD.shape[1], "frame": new.means_KD.shape[1]},
+            )
+            self._kept = None
+            return np.full(len(self._seen.ids), np.nan)
+        nearest_K: NDArray[np.float64] = distances(new, known).min(axis=1)
         return nearest_K
 
     def keep(self) -> tuple[int, ...]:

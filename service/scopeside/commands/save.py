@@ -1,0 +1,147 @@
+"""Save a service's results as OME-Zarr."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from scopeside.commands.byte_size import byte_size
+from scopeside.commands.keys import add_key_arguments, client_keys
+from scopeside.commands.publishing import write_report
+from scopeside.commands.stopping import StopFlag, stopping
+from scopeside.commands.tap_lines import told
+from scopeside.errors import ConfigError, OutputError
+from scopeside.recording.tap import Tap, TapStatistics
+from scopeside.saving.listening import Saved, SaveListener
+from scopeside.saving.spec import PROGRAM, SAVING, SaveSpec
+from scopeside.stages.reports import Reports
+
+LINE_EVERY_S = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from",
+        dest="endpoint",
+        default="tcp://127.0.0.1:5556",
+        metavar="ENDPOINT",
+        help="where results come from (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--frames",
+        metavar="ENDPOINT",
+        help="save the frames too, from the endpoint on which their sender publishes (PUB, bound)",
+    )
+    parser.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="RUN.zarr", help="the run, a new folder"
+    )
+    parser.add_argument(
+        "--queue",
+        type=byte_size,
+        default=256 * 2**20,
+        metavar="SIZE",
+        help="memory for results that wait for the disk (default: 256MiB)",
+    )
+    parser.add_argument("--seconds", type=float, metavar="S", help="stop after this time")
+    parser.add_argument("--results", type=int, metavar="N", help="stop after so many results")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write a JSON report")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    add_key_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Save until told to stop; 0 also after Ctrl-C, which is how a run usually ends."""
+    if (args.seconds is not None and args.seconds <= 0) or (
+        args.results is not None and args.results < 1
+    ):
+        raise ConfigError("--seconds must be above 0, and --results 1 or more.")
+    spec = SaveSpec(
+        path=args.out, source=args.endpoint, queue_bytes=args.queue, queue_name="--queue"
+    )
+    with stopping() as stopped:
+        listener = SaveListener(args.endpoint, frames=args.frames, keys=client_keys(args))
+        reports = Reports(lambda event: _say(args, told(event)), interval_s=LINE_EVERY_S)
+        try:
+            tap = Tap(spec, report=reports.error, program=PROGRAM, wording=SAVING)
+            _say(args, f"saving {args.endpoint} into {args.out}; Ctrl-C ends it")
+            begun_s = time.monotonic()
+            try:
+                listener.listen(tap, until=_Until(args, tap, reports, stopped, begun_s))
+            finally:
+                statistics = tap.close()
+                reports.flush(everything=True)
+                _conclude(args, listener, statistics, time.monotonic() - begun_s)
+        finally:
+            listener.close()
+    if statistics.error is not None:
+        raise OutputError(statistics.error)
+    return 0
+
+
+class _Until:
+    """Whether the run is to end; asked between two turns, and says how far it is."""
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        tap: Tap,
+        reports: Reports,
+        stopped: StopFlag,
+        begun_s: float,
+    ) -> None:
+        self._args = args
+        self._tap = tap
+        self._reports = reports
+        self._stopped = stopped
+        self._begun_s = begun_s
+        self._say_s = begun_s + LINE_EVERY_S
+
+    def __call__(self, saved: Saved) -> bool:
+        now_s = time.monotonic()
+        self._reports.flush()
+        if now_s >= self._say_s:
+            self._say_s = now_s + LINE_EVERY_S
+            statistics = self._tap.statistics()
+            _say(
+                self._args,
+                f"{statistics.recorded} results; {statistics.dropped + saved.missed} not saved",
+            )
+        args = self._args
+        return (
+            self._stopped()
+            or (args.seconds is not None and now_s - self._begun_s >= args.seconds)
+            or (args.results is not None and self._tap.statistics().offered >= args.results)
+        )
+
+
+def _conclude(
+    args: argparse.Namespace, listener: SaveListener, statistics: TapStatistics, seconds: float
+) -> None:
+    saved = listener.saved
+    lost = [
+        f"{count} {what}"
+        for count, what in (
+            (statistics.dropped, "for which the disk was too slow"),
+            (saved.missed, "that did not arrive"),
+            (saved.malformed, f"messages that could not be read ({listener.last_problem})"),
+            (saved.unpaired, "saved without their frame"),
+        )
+        if count
+    ]
+    _say(
+        args,
+        f"saved {statistics.recorded} results in {seconds:.1f} s"
+        + (f"; {', '.join(lost)}" if lost else ""),
+    )
+    if args.report is not None:
+        report = {"run": str(args.out), "seconds": seconds, **asdict(saved), **asdict(statistics)}
+        write_report(args.report, report)
+
+
+def _say(args: argparse.Namespace, sentence: str) -> None:
+    if not args.quiet:
+        sys.stdout.write(f"save: {sentence}\n")
+        sys.stdout.flush()
