@@ -21,7 +21,7 @@ PARTS_rtx := nvidia-ml-py torch-tensorrt-rtx
 SRC       := service kernels tests benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-gpu check fmt bench bench-gpu bench-gpu-here bench-quality clean
+.PHONY: help demo test test-gpu check fmt bench bench-gpu bench-gpu-here bench-quality docs clean
 
 help:  ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ bench-quality: $(VENV)/.bench  ## Score the label maps against truth and baselin
 	@$(BIN)/python benchmarks/quality --pictures out/quality
 	@$(BIN)/python benchmarks/table.py
 
+docs: $(VENV)/.docs  ## Build the documentation as a site into build/site; broken links fail
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build --strict
+	@echo "docs: open build/site/index.html"
+
 clean:  ## Remove the environment and everything generated
 	rm -rf $(VENV) out build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
@@ -94,6 +98,11 @@ $(VENV)/.extra-gpu $(VENV)/.extra-rtx: $(VENV)/.extra-%: $(VENV)/.tests
 	@touch $@
 
 $(VENV)/.extra-none: $(VENV)/.tests
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.tests
+	@echo "setup: installing what builds the site"
+	@$(PIP) install -c constraints.txt -e '.[cpu,docs]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.tests

@@ -14,6 +14,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
+from contract_messages import community
 from doc_snippets import PAGES, ROOT, blocks, command_lines, python_block
 from live import READY_S, SMALL, ipc_endpoints, running, two_phases
 from recorded import series_messages, write
@@ -34,16 +35,15 @@ RECORDING = ("docs/recording.md", "import h5py")
 ALARM = ("docs/steering.md", "half amorphous")
 SAVED_ROWS = ("docs/saving.md", "import json")
 SAVED_STACK = ("docs/saving.md", "dask.array")
+ASK_A_RUN = ("docs/tutorials/first-run.md", "open_run")
+ACT = ("docs/tutorials/act-on-results.md", "next_result")
 TESTED = [
     *(ALARM, PUBLISH, READ, CONTROL, CONTRACT, MAKE_KEYS, USE_KEYS, RECORDING),
-    *(SAVED_ROWS, SAVED_STACK),
+    *(SAVED_ROWS, SAVED_STACK, ASK_A_RUN, ACT),
     # Run by test_client_pages.py.
     *(("docs/client.md", text) for text in CLIENT_PAGE.values()),
     *(("docs/write-a-loop.md", text) for text in LOOP_PAGE.values()),
 ]
-
-LIMIT_S = 60.0
-"""Longest that a snippet may take on a busy machine."""
 
 
 def test_every_python_block_of_the_documentation_is_run_here():
@@ -195,6 +195,35 @@ def test_a_recording_is_read_with_hdf5_alone_as_its_page_shows(tmp_path):
 
     assert [line.split()[1] for line in lines] == ["-1", "0", "1", "2", "-1"]
     assert all(line.endswith(f", {24 * 32 * 2}]") for line in lines[1:4])
+
+
+def test_the_first_runs_question_is_answered_from_what_was_saved(tmp_path):
+    def frame(n, *, left, **more):
+        shares = [community(1, fraction=left), community(2, fraction=1 - left)]
+        return saved_message(n, communities=shares, dose=1e22 * n, **more)
+
+    (tmp_path / "runs").mkdir()
+    save(
+        tmp_path / "runs/run.zarr",
+        *(frame(n, left=1 - 0.2 * n) for n in range(5)),
+        frame(0, left=0.9, series="whole"),
+    )
+
+    assert ran(python_block(*ASK_A_RUN), tmp_path) == ("run-1: frame 3, 3e+22 e/m2\nwhole: never\n")
+
+
+def test_the_loop_of_the_tutorial_gets_the_result_of_each_of_its_frames(tmp_path):
+    endpoints = ipc_endpoints(tmp_path)
+    at = f"results={endpoints.results!r}, events={endpoints.events!r}"
+    code = on(endpoints, python_block(*ACT)).replace(
+        "Client()", f"Client({at}, control={endpoints.control!r})"
+    )
+    with running(endpoints, sets=["ingest.attach=bind"]):
+        lines = ran(code, tmp_path).splitlines()
+
+    shown = [line.split(":")[0] for line in lines if line.startswith("frame")]
+    assert shown == [f"frame {n}" for n in range(len(shown))]
+    assert lines[-1].startswith("something has changed") or len(shown) == 6
 
 
 def test_a_saved_run_is_read_with_zarr_alone_as_its_page_shows(tmp_path):

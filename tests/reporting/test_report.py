@@ -81,7 +81,7 @@ def test_the_page_tells_every_part_of_a_run(page):
 
 def test_the_page_needs_nothing_but_itself(page):
     parsed, text = page
-    assert all(one.startswith("data:image/png;base64,") for one in parsed.references)
+    assert all(one.startswith("data:image/jpeg;base64,") for one in parsed.references)
     assert not re.search(r"@import|url\((?!#)|<script|<link", text)
     assert "<b>" not in text.replace("</b>", "")  # names are somebody's text, and no markup
 

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from live import ipc_endpoints, running
 from scopeside.runtime.lifecycle import State
 from scopeside.runtime.supervisor import Supervisor
 
@@ -61,3 +62,22 @@ def test_without_a_supervisor_or_with_one_that_left_nothing_happens(tmp_path):
         supervisor.beat(State.READY, BEAT)
         supervisor.close()
         supervisor.beat(State.STOPPED, BEAT)
+
+
+def test_a_service_tells_its_whole_life(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        said = []
+        with running(ipc_endpoints(tmp_path)):
+            while sum("WATCHDOG=1" in one for one in said) < 2:
+                said.append(listener.recv(4096).decode().split("\n"))
+        while not any("STATUS=stopped" in part for part in said[-1]):
+            said.append(listener.recv(4096).decode().split("\n"))
+    assert sum("READY=1" in one for one in said) == 1
+    words = [part for one in said for part in one if not part.startswith("STATUS")]
+    order = [
+        words.index(word) for word in ("EXTEND_TIMEOUT_USEC=60000000", "READY=1", "STOPPING=1")
+    ]
+    assert order == sorted(order)

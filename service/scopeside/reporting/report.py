@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
 
@@ -56,9 +56,7 @@ def _sections(story: Story) -> Iterator[tuple[str, str]]:
     fractions = {FRACTION: story.curves("fraction"), CONFIDENCE: story.curves("confidence")}
     label = story.axis.label
     yield "Communities", svg(measures_plot(fractions, x_label=label)) + _communities(story)
-    measures = {
-        name.replace("_", " "): story.curves(name) for name in story.measures if name != CONFIDENCE
-    }
+    measures = {_measure(name): story.curves(name) for name in _shown(story.measures)}
     if measures:
         yield "Descriptors", svg(measures_plot(measures, x_label=label))
     fronts = {axis: story.fronts(name) for name, axis in FRONTS.items()}
@@ -68,6 +66,25 @@ def _sections(story: Story) -> Iterator[tuple[str, str]]:
     yield "Latency", _latency(story)
     yield "Books", table(list(_books(story)))
     yield "Provenance", _provenance(story)
+
+
+UNITS = ("px", "m", "rad", "bits")
+"""Units at the ends of measures' names."""
+
+
+def _shown(measures: Sequence[str]) -> list[str]:
+    """Leave out what is plotted elsewhere, and pixels where the same is known in metres."""
+    known = set(measures)
+    return [
+        name
+        for name in measures
+        if name != CONFIDENCE and f"{name.removesuffix('_px')}_m" not in known - {name}
+    ]
+
+
+def _measure(name: str) -> str:
+    stem, _, unit = name.rpartition("_")
+    return f"{stem} [{unit}]".replace("_", " ") if unit in UNITS else name.replace("_", " ")
 
 
 def _facts(story: Story) -> Iterator[tuple[str, ...]]:
