@@ -4,7 +4,8 @@
 
 Lattices, disorder and fronts are simulated, so their truth is known. Spectra are measured on frames
 of one community that the stage is told; fronts on films that the whole pipeline segments. Costs are
-of the stage within a frame, and of the stage alone on a frame of so many communities.
+of the stage within a frame, and of the stage alone on a frame of so many communities: the time that
+passed, and the processor's, which other programs disturb less.
 """
 
 from __future__ import annotations
@@ -266,11 +267,11 @@ def aims(report: Report, found: dict[str, list[Row]], fronts: list[Row]) -> None
         )
     eight = next(row for row in found["alone"] if row["communities"] == 8)
     report.aim(
-        f"descriptors of 8 communities, {SIDE_PX} x {SIDE_PX}",
+        f"descriptors of 8 communities, {SIDE_PX} x {SIDE_PX}, processor time",
         "at most",
         5.0,
         "ms",
-        eight["stage_ms"]["median"],
+        eight["processor_ms"]["median"],
     )
 
 

@@ -26,7 +26,9 @@ REPLAY = ("replay",)
 """What `benchmarks/replay.py` measures by itself, and the README shows."""
 RIGHTNESS = ("irradiation",)
 """Of what `make bench-quality` measures, what the README shows; docs/quality.md tells the rest."""
-ORDER = (*SPEED, *REPLAY, *RIGHTNESS, "quality")
+LOOPS = ("loops",)
+"""What `benchmarks/loops.py` measures by itself, and the README shows."""
+ORDER = (*SPEED, *REPLAY, *LOOPS, *RIGHTNESS, "quality")
 """What comes first; other results follow by name."""
 
 HEAD = """\
@@ -80,6 +82,7 @@ def speed(results: Mapping[str, Result]) -> str:
         for target, names in (
             ("make bench", SPEED),
             ("python benchmarks/replay.py", REPLAY),
+            ("python benchmarks/loops.py", LOOPS),
             ("make bench-quality", RIGHTNESS),
         )
     ]

@@ -15,4 +15,5 @@ class DescriptorSettings(Section):
     chips_per_community: Annotated[int, Field(ge=1, le=256)] = Field(
         default=8, json_schema_extra=LIVE
     )
-    """Most chips whose pixels are looked at in one community; more are surer and take longer."""
+    """Most chips whose pixels are looked at in one community, and an eighth of those in a frame;
+    more are surer and take longer."""

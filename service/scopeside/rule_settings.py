@@ -67,10 +67,18 @@ class CommunityRule(LevelRule):
 
 
 class DescriptorRule(LevelRule):
-    """A descriptor of order of a community, such as `crystallinity`."""
+    """A descriptor of order of a community; measured while `descriptors.enabled` is on."""
 
     watch: Literal["descriptor"]
-    figure: Text
+    figure: Literal[
+        "crystallinity",
+        "spacing_px",
+        "spacing_m",
+        "orientation_rad",
+        "entropy_bits",
+        "contrast",
+        "reference_distance",
+    ]
     """Which one, by its key in results."""
     community: CommunityRef | None = None
     """Id or name; any community, each by itself, when absent."""

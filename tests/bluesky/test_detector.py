@@ -150,6 +150,38 @@ def test_without_a_microscope_to_ask_frames_received_after_the_trigger_count(at,
     assert event["data"]["seg-frame"] == 8
 
 
+def test_flying_beside_a_microscope_takes_the_frames_that_come_from_then_on(
+    at, engine, documents, tmp_path
+):
+    with served(at) as service:
+        scope = Microscope(service)
+        seg = detector(at, scope, acquire=None, path_provider=path_provider(tmp_path), shape=SHAPE)
+
+        def send(*frames, received_ns):
+            messages = [scope.message(frame) for frame in frames]
+            for message in messages:
+                message["timing"]["t_received_ns"] = received_ns
+            service.publish(*messages)
+
+        @bpp.stage_decorator([seg])
+        @bpp.run_decorator()
+        def plan():
+            service.joined()
+            service.joined()
+            send(1, 2, received_ns=1)
+            yield from bps.prepare(seg, TriggerInfo(number_of_events=3), wait=True)
+            yield from bps.declare_stream(seg, name="main", collect=True)
+            yield from bps.kickoff(seg, wait=True)
+            send(3, 4, 5, 6, received_ns=2**62)
+            yield from bps.collect_while_completing(
+                [seg], [seg], flush_period=0.1, stream_name="main"
+            )
+
+        engine(plan())
+    with h5py.File(tmp_path / "run.h5") as file:
+        assert file["frame"][:].tolist() == [3, 4, 5]
+
+
 def test_staging_without_a_service_says_so(at, engine):
     seg = ScopesideDetector(
         lambda: AsyncClient(results=at.results, control=at.control, timeout_s=0.1), name="seg"

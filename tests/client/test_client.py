@@ -141,6 +141,26 @@ def test_results_of_another_version_are_said_to_be_so(at):
             client.next_result(0.5)
 
 
+def test_after_a_service_was_updated_its_silence_is_only_silence(at):
+    with served(at) as service, connected(at) as client:
+        service.joined()
+        service.publish(result(1, v=2))
+        with pytest.raises(ServiceVersionError):
+            client.next_result(0.2)
+        service.publish(result(2))
+        assert client.next_result(ANSWER_S).frame == 2
+        with pytest.raises(NoResultError):
+            client.next_result(0.05)
+
+
+def test_what_came_and_was_no_result_is_told(at):
+    with served(at) as service, connected(at) as client:
+        service.joined()
+        service.publish(b"garbage")
+        with pytest.raises(NoResultError, match=r"could not be read: .*msgpack"):
+            client.next_result(0.2)
+
+
 @pytest.mark.parametrize("code", ["unknown_command", "not_available", "bad_version"])
 def test_an_older_service_is_named_as_such(at, code):
     with served(at) as service, connected(at) as client:

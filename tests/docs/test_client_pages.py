@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from doc_snippets import command_lines, python_block
+from doc_snippets import ROOT, command_lines, python_block
 from live import ANSWER_S, free_port, ipc_endpoints, running, started, two_phases, wait_until_ready
 from scopeside.client import Client
 from snippet_runs import CLIENT_PAGE, LOOP_PAGE, on, ran, ran_here
@@ -104,6 +104,7 @@ def test_the_loop_of_the_page_runs_on_the_twin_as_it_is_built_there(tmp_path):
     endpoints, twin = ipc_endpoints(tmp_path), f"tcp://127.0.0.1:{free_port()}"
     commands = {words[0]: words for words in command_lines("docs/write-a-loop.md", "scopeside")}
     serve, simulate = commands["serve"], commands["twin"]
+    serve = [word.replace("examples/", f"{ROOT}/examples/") for word in serve]
     log = tmp_path / "serve.log"
     serve += [f"--set={one}" for one in endpoints.sets()]
     simulate += ["--to", endpoints.frames, "--control", twin]

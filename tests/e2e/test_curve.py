@@ -9,6 +9,7 @@ import zmq
 from zmq.auth import create_certificates
 
 from live import ANSWER_S, READY_S, SMALL, finished, listening, started, tcp_endpoints, two_phases
+from scopeside.client import Client
 from scopeside.client.connection import ClientKeys
 from scopeside.client.control import ControlClient
 from scopeside.client.publisher import FramePublisher
@@ -65,22 +66,26 @@ def test_a_client_on_the_list_is_served_and_others_hear_nothing(tmp_path, keys, 
     if attach == "connect":
         options = {"attach": "bind", "server_key": keys.folder / "publisher.key_secret"}
     else:
-        options = {"attach": "connect", "keys": friend}
+        options = {"attach": "connect"}
+    at = {name: getattr(endpoints, name) for name in ("results", "events", "control")}
     with (
         started(*words, log=log) as process,
+        Client(**at, keys=friend, timeout_s=ANSWER_S) as client,
         listening(endpoints, keys=friend) as heard,
         ResultSubscriber(endpoints.results, keys=stranger) as strange_results,
         EventSubscriber(endpoints.events, keys=stranger) as strange_events,
         EventSubscriber(endpoints.events) as plain_events,
     ):
         wait_until_ready(process, endpoints, friend, log)
-        with FramePublisher(endpoints.frames, socket="push", **options) as publisher:
+        with client.publisher(endpoints.frames, socket="push", **options) as publisher:
+            assert publisher.clock.wait(ANSWER_S)
             publisher.start("s")
             for _ in range(2):
                 publisher.frame(two_phases())
                 while (result := heard.results.receive(0.3)) is None:
                     publisher.frame(two_phases())
                 assert result.series == "s"
+            assert client.next_result(ANSWER_S).series == "s"
         # A beat on each side of the second: whoever were let in would have heard one.
         for _ in range(2):
             heard.wait_for_event("heartbeat")

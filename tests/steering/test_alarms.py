@@ -1,13 +1,14 @@
 """Rules on drawn label maps: what fires, when, and with which evidence."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from scopeside.errors import ConfigError
 from scopeside.messages import Accounting, Front
-from scopeside.rule_settings import MOST_RULES, rule_from
+from scopeside.rule_settings import MOST_RULES, DescriptorRule, FrontRule, rule_from
+from scopeside.stages.descriptors import describe
 from scopeside.steering.alarms import Alarms
 from steering_samples import halves, sample
 
@@ -205,7 +206,7 @@ def test_rules_change_while_frames_come():
     rule = {"name": "late", "watch": "fraction", "above": 0.4}
     bench.alarms.set(rule_from(rule | {"repeat": False}))
     assert len(bench.frame(halves())) == 1
-    assert bench.alarms.states() == {"late": {"fired": 1, "done": True}}
+    assert bench.alarms.states() == {"late": {"fired": 1, "done": True, "value": 0.5}}
     bench.frame(halves(split=20))
     assert bench.frame(halves()) == [], "once is once"
     bench.alarms.set(rule_from(rule))
@@ -232,10 +233,10 @@ def test_forgotten_identities_are_read_anew():
 
 def test_a_rule_that_fails_costs_that_rule_alone():
     bench = Bench(
-        {"watch": "descriptor", "figure": "odd", "above": 0.5},
+        {"watch": "descriptor", "figure": "contrast", "above": 0.5},
         {"watch": "fraction", "community": 1, "above": 0.1},
     )
-    told = bench.frame(halves(), descriptors={1: {"odd": "text"}})
+    told = bench.frame(halves(), descriptors={1: {"contrast": "text"}})
     assert [event["rule"] for event in told] == ["r1"]
     ((code, message),) = bench.faults
     assert code == "rule_failed"
@@ -254,3 +255,22 @@ def test_a_front_is_followed_from_the_first_named_to_the_second():
     assert [(event["rule"], event["value"]) for event in told] == [("r1", 3.0), ("r2", 16.0)]
     (event,) = bench.frame(halves(), fronts=[FRONT], names=NAMES)
     assert (event["rule"], event["value"], event["direction"]) == ("r0", -10.0, "above")
+
+
+def test_descriptors_that_rules_watch_are_those_that_are_measured():
+    assert set(DescriptorRule.model_fields["figure"].annotation.__args__) == set(describe.NAMES)
+
+
+def test_figures_of_fronts_that_rules_watch_are_those_of_fronts():
+    figures = set(FrontRule.model_fields["figure"].annotation.__args__)
+    assert figures == {field.name for field in fields(Front)} - {"between", "normal"}
+
+
+def test_a_rule_says_what_it_reads_or_that_it_reads_nothing():
+    bench = Bench(
+        {"watch": "fraction", "community": "amorphuos", "above": 0.5},
+        {"watch": "fraction", "community": 2, "above": 0.9},
+    )
+    bench.frame(halves(), names=NAMES)
+    values = {name: state["value"] for name, state in bench.alarms.states().items()}
+    assert values == {"r0": None, "r1": 0.5}

@@ -90,8 +90,8 @@ def test_an_alarm_is_out_before_the_result_that_set_it_off(endpoints):
         assert told["t_received_ns"] == result.timing.t_received_ns
         assert 0 < told["rule_latency_s"] < result.timing.service_s
         assert told["t_ns"] < result.timing.t_published_ns
-        states = service.control.call("rules")["states"]
-        assert states == {"stop": {"fired": 1, "done": True}}
+        state = service.control.call("rules")["states"]["stop"]
+        assert state == {"fired": 1, "done": True, "value": result.communities[-1].fraction}
 
 
 def test_drops_raise_an_alarm_at_a_heartbeat_though_no_frame_is_segmented(endpoints):

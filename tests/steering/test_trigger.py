@@ -10,7 +10,8 @@ from scopeside.steering.readings import Reading
 from scopeside.steering.trigger import Trigger, triggers_of
 from scopeside.steering.watch import Watch
 
-values = st.one_of(st.none(), st.integers(0, 10).map(lambda n: n / 10))
+# Eighths are exact in binary: a sum is what it looks like.
+values = st.one_of(st.none(), st.integers(0, 8).map(lambda n: n / 8))
 directions = st.sampled_from(["above", "below"])
 
 
@@ -21,9 +22,9 @@ def run(trigger, seen):
 
 @given(st.lists(values, max_size=60), directions, st.integers(0, 3), st.integers(1, 4))
 def test_it_fires_in_a_row_that_holds_and_never_twice_without_arming(
-    seen, direction, tenths, for_frames
+    seen, direction, eighths, for_frames
 ):
-    threshold, hysteresis = 0.5, tenths / 10
+    threshold, hysteresis = 0.5, eighths / 8
     trigger = Trigger(
         direction, threshold, hysteresis=hysteresis, for_frames=for_frames, armed=True
     )
@@ -50,8 +51,8 @@ def test_it_fires_in_a_row_that_holds_and_never_twice_without_arming(
 
 
 @given(st.lists(values, max_size=60), st.integers(0, 3))
-def test_crossings_alternate_and_the_beginning_is_none(seen, tenths):
-    rule = rule_from({"name": "r", "watch": "fraction", "crosses": 0.5, "hysteresis": tenths / 10})
+def test_crossings_alternate_and_the_beginning_is_none(seen, eighths):
+    rule = rule_from({"name": "r", "watch": "fraction", "crosses": 0.5, "hysteresis": eighths / 8})
     triggers = triggers_of(rule, begun=False)
     crossings = []
     for at, value in enumerate(seen):
@@ -60,7 +61,7 @@ def test_crossings_alternate_and_the_beginning_is_none(seen, tenths):
             if fired:
                 crossings.append((at, fired.direction))
     measured = [value for value in seen if value is not None]
-    if tenths == 0:
+    if eighths == 0:
         high = [value >= 0.5 for value in measured]
         expected = ["above" if now else "below" for was, now in pairwise(high) if was != now]
         assert [direction for _, direction in crossings] == expected

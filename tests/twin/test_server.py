@@ -1,5 +1,7 @@
 """The channel over real sockets: every command, and what strangers send."""
 
+import time
+
 import msgpack
 import numpy as np
 import pytest
@@ -217,3 +219,16 @@ def test_a_taken_endpoint_is_an_error(twin):
         port = holder.bind_to_random_port("tcp://127.0.0.1")
         with pytest.raises(EndpointError, match="cannot be bound"):
             TwinServer(f"tcp://127.0.0.1:{port}", context, deeds=None, stopped=lambda: False)
+
+
+def test_asking_for_the_truth_costs_the_loop_nothing_and_hides_nothing(twin):
+    with TwinClient(twin.address) as client:
+        client.acquire()
+        began_s = time.monotonic()
+        time.sleep(0.05)
+        thought_s = time.monotonic() - began_s
+        client.truth(0)
+        before = client.charged_s
+        client.standing()
+
+    assert client.charged_s - before >= thought_s

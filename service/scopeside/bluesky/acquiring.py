@@ -46,6 +46,7 @@ class Acquiring(DetectorAcquireLogic):
         self._client: AsyncClient | None = None
         self._results: AsyncStream[Result] | None = None
         self._ahead_ns = 0
+        self._begun_ns = 0
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -75,6 +76,7 @@ class Acquiring(DetectorAcquireLogic):
 
     async def start_acquiring(self) -> None:
         """Take what is wanted: one result at once, several in the background."""
+        self._begun_ns = time.time_ns() + self._ahead_ns
         self._task = asyncio.create_task(self._take(self.wanted_results))
         if not self.flying:
             await self._task
@@ -123,8 +125,7 @@ class Acquiring(DetectorAcquireLogic):
         if self._acquire is not None:
             series, frame = await self._acquire()
             return await self._first(lambda one: one.series == series and one.frame == frame)
-        begun_ns = time.time_ns() + self._ahead_ns if not self.flying else 0
-        return await self._first(lambda one: one.timing.t_received_ns >= begun_ns)
+        return await self._first(lambda one: one.timing.t_received_ns >= self._begun_ns)
 
     async def _first(self, fits: Callable[[Result], bool]) -> Result:
         if self._results is None:

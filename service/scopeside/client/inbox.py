@@ -18,7 +18,7 @@ class Inbox(Generic[Item]):
         self.malformed = 0
         self.last_problem: str | None = None
         self.other_version = False
-        """Whether one of them was a message of another version of the wire contract."""
+        """Whether the last message was one of another version of the wire contract."""
 
     def take(self, parts: Sequence[bytes]) -> Item | None:
         """Return the item in a message, or None where it is none."""
@@ -27,9 +27,11 @@ class Inbox(Generic[Item]):
                 raise DropError(
                     DropReason.BAD_HEADER, f"A message of {len(parts)} parts is not ours."
                 )
-            return self._decode(parts[0])
+            item = self._decode(parts[0])
         except DropError as error:
             self.malformed += 1
             self.last_problem = str(error)
-            self.other_version |= error.reason is DropReason.BAD_VERSION
+            self.other_version = error.reason is DropReason.BAD_VERSION
             return None
+        self.other_version = False
+        return item

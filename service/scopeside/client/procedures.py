@@ -93,9 +93,12 @@ def next_result(
         if result is None:
             yield from silence(line, timeout_s)
             wanted = "" if series is None else f" of series {series}"
+            other = line.inbox.last_problem
+            came = "" if other is None else f" What else came could not be read: {other}"
             raise NoResultError(
                 f"No result{wanted} came from {line.endpoint} within {timeout_s:g} s, though the "
-                "service is ready: see whether the microscope sends, and to its ingest.endpoint."
+                "service is ready: see whether the microscope sends, and to its "
+                f"ingest.endpoint.{came}"
             )
         if (series is None or result.series == series) and (frame is None or result.frame >= frame):
             return result

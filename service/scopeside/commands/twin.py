@@ -23,6 +23,27 @@ _LARGEST = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_endpoints(parser)
+    _add_instrument(parser)
+    parser.add_argument("--series", metavar="NAME", help="name of the series (default: its own)")
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=30.0,
+        metavar="SECONDS",
+        help="longest wait for a receiver of a frame (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep",
+        type=int,
+        default=512,
+        metavar="N",
+        help="frames of which the truth is kept (default: %(default)s)",
+    )
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+
+
+def _add_endpoints(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--control",
         default=client.DEFAULT_ENDPOINT,
@@ -47,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="bind",
         help="whether to bind the endpoint of frames or connect to it (default: %(default)s)",
     )
+
+
+def _add_instrument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--speed",
         type=float,
@@ -85,22 +109,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="A",
         help="of the beam, in amperes (default: %(default)s)",
     )
-    parser.add_argument("--series", metavar="NAME", help="name of the series (default: its own)")
-    parser.add_argument(
-        "--wait",
-        type=float,
-        default=30.0,
-        metavar="SECONDS",
-        help="longest wait for a receiver of a frame (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--keep",
-        type=int,
-        default=512,
-        metavar="N",
-        help="frames of which the truth is kept (default: %(default)s)",
-    )
-    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
 def run(args: argparse.Namespace) -> int:

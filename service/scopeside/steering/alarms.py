@@ -51,10 +51,10 @@ class Alarms:
             return tuple(watch.rule for watch in self._watches.values())
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """Return by rule how often it has fired, and whether it is done."""
+        """Return by rule how often it has fired, whether it is done, and what it read last."""
         with self._lock:
             return {
-                name: {"fired": watch.fired, "done": watch.done}
+                name: {"fired": watch.fired, "done": watch.done, "value": watch.value}
                 for name, watch in self._watches.items()
             }
 

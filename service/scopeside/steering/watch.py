@@ -52,6 +52,8 @@ class Watch:
         self.rule = rule
         self.fired = 0
         """Alarms so far."""
+        self.value: float | None = None
+        """What it read last, of whomever; None until it read anything."""
         self._triggers: dict[Subject, tuple[Trigger[When], ...]] = {}
         self._begun = False
         self._last_s = -math.inf
@@ -74,6 +76,8 @@ class Watch:
     def see(self, read: Iterable[Reading], when: When, *, at_s: float) -> Iterator[Alarm]:
         """Take in the readings of a frame or heartbeat at `at_s` (monotonic); give what fired."""
         for reading in read:
+            if reading.value is not None:
+                self.value = reading.value
             triggers = self._triggers.get(reading.subject)
             if triggers is None:
                 triggers = triggers_of(self.rule, begun=self._begun)

@@ -97,7 +97,7 @@ class Brush:
         """Fringes turned with the grain, bend contours, and speckle of the damaged surfaces."""
         bend_YX = self._read(self.textures.bend)
         # A contour is dark and narrow, where the bent film meets its Bragg condition.
-        depth = np.float32(0.12 * min(1.0, (self.view.pixel_m / _CONTOURS_FROM_M) ** 2))
+        depth = np.float32(0.07 * min(1.0, (self.view.pixel_m / _CONTOURS_FROM_M) ** 2))
         contour_YX = depth * np.exp(-np.square(np.float32(6.0) * bend_YX))
         crystal_YX: Float32 = np.float32(0.94) + np.float32(0.08) * self.ground.tone_YX - contour_YX
         crystal_YX += np.float32(0.16) * self._fringes(self.lattice_m)

@@ -43,13 +43,13 @@ class MakeUp:
     hole_radius_m: tuple[float, float] = (15e-9, 32e-9)
     lattice_m: float = 0.39e-9
     speckle_m: float = 0.35e-9
-    critical_e_per_m2: float = 3.0e25
+    critical_e_per_m2: float = 2.0e25
     """Dose at which half of a crystal has turned amorphous; that of a grain differs by
     `critical_spread`, that of a place in it by `patch_spread`, both as standard deviations of the
     logarithm."""
     critical_spread: float = 0.15
     patch_spread: float = 0.25
-    patch_m: float = 2.0e-9
+    patch_m: float = 5.0e-9
     """Correlation length of the patches in which a crystal turns amorphous."""
     front_m_per_s: float = 0.0
     """Speed of a front that makes the crystal amorphous from one side, whether the beam is there or

@@ -9,7 +9,7 @@ from typing import Any
 import zmq
 
 from scopeside.binding import remove_ipc, unusable
-from scopeside.errors import ConfigError, EndpointError, RequestError, ServiceError
+from scopeside.errors import EndpointError, RequestError, ServiceError
 from scopeside.twin.deeds import Deeds
 from scopeside.twin.requests import parse_request
 from scopeside.wire.control import reply_error, reply_ok
@@ -25,8 +25,8 @@ _MOST_BYTES = 2**17
 class TwinServer:
     """Answers one request at a time; between requests it acquires, where that goes on by itself.
 
-    A request may be garbage, the answer never is; what cannot be answered is counted in `refused`
-    too. Raises EndpointError where the endpoint cannot be bound.
+    A request may be garbage, the answer never is; those refused are counted. What is too large is
+    cut off by the socket. Raises EndpointError where the endpoint cannot be bound.
     """
 
     def __init__(
@@ -80,10 +80,8 @@ class TwinServer:
             log.warning("acquisition ended: %s", error)
 
     def _answer(self, parts: list[bytes]) -> None:
+        # What a REQ or a DEALER put before its message goes back as it came.
         *envelope, message = parts
-        if not envelope:
-            self.refused += 1
-            return
         self._socket.send_multipart([*envelope, self._reply(message)])
 
     def _reply(self, message: bytes) -> bytes:
@@ -97,8 +95,6 @@ class TwinServer:
             return reply_ok(request_id, **done)
         except RequestError as error:
             return self._refusal(request_id or error.request_id, error.code, str(error))
-        except ConfigError as error:
-            return self._refusal(request_id, "bad_value", str(error))
         except ServiceError as error:
             return self._refusal(request_id, "no_receiver", str(error))
         except Exception as error:

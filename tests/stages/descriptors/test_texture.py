@@ -108,8 +108,11 @@ def chips_of(labels_RC: Array, grid: ChipGrid, most: int) -> list[tuple[int, int
     sample = chosen(
         identified, map_of(labels_YX[: grid.shape[0], : grid.shape[1]]), grid, most=most
     )
+    places = np.searchsorted(np.unique(labels_RC), sample.ids_K)
     return list(
-        zip(sample.owner_M.tolist(), sample.y0_M.tolist(), sample.x0_M.tolist(), strict=True)
+        zip(
+            places[sample.owner_M].tolist(), sample.y0_M.tolist(), sample.x0_M.tolist(), strict=True
+        )
     )
 
 
@@ -124,6 +127,18 @@ def test_chips_are_bounded_spread_and_away_from_borders_first() -> None:
     rows = [y for owner, y, _ in found if owner == 0]
     assert max(rows) - min(rows) > 400
     assert found == chips_of(labels_RC, grid, 6)
+
+
+def test_many_communities_share_the_chips_of_eight_and_of_too_many_the_largest_speak() -> None:
+    grid = ChipGrid(shape=(1280, 1280), chip_px=64, stride_px=64)
+    sixteen_RC = np.kron(np.arange(1, 17).reshape(4, 4), np.ones((5, 5))).astype(np.uint16)
+    found = chips_of(sixteen_RC, grid, 8)
+    assert np.bincount([owner for owner, _, _ in found]).tolist() == [4] * 16
+    dust_RC = np.arange(1, 401, dtype=np.uint16).reshape(20, 20)
+    dust_RC[10, 10] = dust_RC[10, 11]
+    owners = [owner for owner, _, _ in chips_of(dust_RC, grid, 8)]
+    assert len(owners) == len(set(owners)) == 64
+    assert np.flatnonzero(np.unique(dust_RC) == dust_RC[10, 11])[0] in owners
 
 
 def test_chips_on_borders_speak_where_there_are_no_others() -> None:

@@ -1,12 +1,12 @@
 """All descriptors of a frame, and what they carry from one frame to the next.
 
-Shape suffixes: M chosen chips; H, W pixels of a chip; K identities of the frame.
+Shape suffixes: M chosen chips; H, W pixels of a chip; K communities that have one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +44,7 @@ NAMES = (
 """The keys that every community gets."""
 
 Float64 = NDArray[np.float64]
+Told = dict[str, float | None]
 Described = tuple[tuple[Community, ...], tuple[Front, ...]]
 
 
@@ -90,12 +91,11 @@ class Descriptors:
         if not self._settings.enabled:
             return communities, ()
         sample = chosen(identified, label_map, grid, most=self._settings.chips_per_community)
-        values_K = dict(self._pixelwise(frame, contrast, sample))
-        values_K["reference_distance"] = self.reference.distances_K()
-        place = {identity.id: k for k, identity in enumerate(identified.identities)}
-        described = tuple(
-            replace(one, descriptors=_row(values_K, place[one.identity.id])) for one in communities
-        )
+        known: dict[int, Told] = {one.id: dict.fromkeys(NAMES) for one in identified.identities}
+        for name, values_K in self._pixelwise(frame, contrast, sample):
+            _tell(known, name, sample.ids_K.tolist(), values_K)
+        _tell(known, "reference_distance", known, self.reference.distances_K())
+        described = tuple(replace(one, descriptors=known[one.identity.id]) for one in communities)
         return described, self._fronts.find(label_map, frame, grid)
 
     def reset(self) -> None:
@@ -106,7 +106,7 @@ class Descriptors:
     def _pixelwise(
         self, frame: Frame, contrast: Contrast, sample: Sample
     ) -> Iterator[tuple[str, Float64]]:
-        """Yield what pixels tell of each identity, NaN where a descriptor does not apply."""
+        """Yield what pixels tell of each community with a chip, NaN where it does not apply."""
         if contrast.flat or not contrast.high > contrast.low or len(sample) == 0:
             return
         chips_MHW = cut_pixels(frame, contrast, sample, self._detector)
@@ -130,10 +130,7 @@ class Descriptors:
         yield "orientation_rad", np.where(order.directed_K, angle_K, np.nan)
 
 
-def _row(values_K: dict[str, Float64], k: int) -> dict[str, float | None]:
-    """Return the descriptors of one identity, None for what is absent or not finite."""
-    row: dict[str, float | None] = dict.fromkeys(NAMES)
-    for name, of_K in values_K.items():
-        value = float(of_K[k])
-        row[name] = value if math.isfinite(value) else None
-    return row
+def _tell(known: dict[int, Told], name: str, ids: Iterable[int], values_K: Float64) -> None:
+    """Note a descriptor of some communities, None for what is not finite."""
+    for id_, value in zip(ids, values_K.tolist(), strict=True):
+        known[id_][name] = value if math.isfinite(value) else None

@@ -12,10 +12,13 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from scopeside.messages import Array, ChipGrid, Identified, Int64, LabelMap
+from scopeside.messages import Array, ChipGrid, Identified, Int64, LabelMap, UInt16
 
 PURE_SHARE = 0.75
 """Least share of a chip's pixels that must wear its community's label for it to speak for it."""
+FULL_COMMUNITIES = 8
+"""Communities of which each has as many chips as it may; more of them share as many in all, so that
+a frame of dust takes no longer."""
 LARGEST_PX = 128
 """Largest side that is looked at, the middle of larger chips: what a spectrum costs grows with it,
 and 128 pixels hold the periods that a chip of any size is chosen for."""
@@ -23,29 +26,31 @@ and 128 pixels hold the periods that a chip of any size is chosen for."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """The chosen chips: whose they are (index into `identities`), and their first pixels.
+    """The chosen chips: whose they are (a place in `ids_K`), and their first pixels.
 
-    Sorted by community. All are `side_px` square.
+    Sorted by community; `ids_K` are the ids of those that have a chip. All are `side_px` square.
     """
 
+    ids_K: UInt16
     owner_M: Int64
     y0_M: Int64
     x0_M: Int64
     side_px: int
-    communities: int
 
     def __len__(self) -> int:
         return len(self.owner_M)
 
+    @property
+    def communities(self) -> int:
+        return len(self.ids_K)
+
     def sums(self, values_M: Array) -> Array:
-        """Return the sum of each community's chips, `(K, ...)`; zero where it has none.
+        """Return the sum of each community's chips, `(K, ...)`.
 
         Not by a product of matrices: waking BLAS's threads would take longer than the sums.
         """
-        first_M = np.flatnonzero(np.diff(self.owner_M, prepend=-1))
-        sums_K: Array = np.zeros((self.communities, *values_M.shape[1:]), values_M.dtype)
-        if len(first_M):
-            sums_K[self.owner_M[first_M]] = np.add.reduceat(values_M, first_M, axis=0)
+        first_K = np.flatnonzero(np.diff(self.owner_M, prepend=-1))
+        sums_K: Array = np.add.reduceat(values_M, first_K, axis=0)
         return sums_K
 
     def cut(self, image_YX: Array) -> Array:
@@ -56,33 +61,29 @@ class Sample:
 
 
 def chosen(identified: Identified, label_map: LabelMap, grid: ChipGrid, *, most: int) -> Sample:
-    """Choose at most `most` chips of each community.
+    """Choose at most `most` chips of each community, and `FULL_COMMUNITIES` times as many in all.
 
     First come chips that are surrounded by their own kind, evenly spread over the rows of the
     grid; where these are few, chips on borders. Those of which less than `PURE_SHARE` is labelled
-    as their own are left out, so a community may have none.
+    as their own are left out, so a community may have none. Of more communities than there are
+    chips to choose the largest have one.
     """
     ids_N = identified.ids_N
+    room = most * FULL_COMMUNITIES
+    sizes_K = np.array([identity.chips for identity in identified.identities])
+    largest_K = np.sort(np.argsort(-sizes_K, kind="stable")[:room])
+    most = min(most, max(1, room // len(sizes_K)))
     inner_N = _surrounded(ids_N.reshape(grid.rows, grid.cols), _reach(grid)).ravel()
-    taken: list[Int64] = []
-    for identity in identified.identities:
-        own_N = ids_N == identity.id
+    taken = []
+    for k in largest_K.tolist():
+        own_N = ids_N == identified.identities[k].id
         inner = _spread(np.flatnonzero(own_N & inner_N), most)
         outer = _spread(np.flatnonzero(own_N & ~inner_N), most - len(inner))
         taken.append(np.sort(np.concatenate([inner, outer])))
-    owner_M = np.repeat(np.arange(len(taken)), [len(one) for one in taken])
-    chips_M = np.concatenate([*taken, np.empty(0, np.int64)]).astype(np.int64)
-    sample = _placed(owner_M, chips_M, grid, communities=len(taken))
-    ids_K = np.array([identity.id for identity in identified.identities], np.uint16)
-    own_MHW = sample.cut(label_map.labels_YX) == ids_K[owner_M][:, None, None]
-    pure_M = np.count_nonzero(own_MHW, axis=(1, 2)) >= PURE_SHARE * sample.side_px**2
-    return Sample(
-        owner_M=sample.owner_M[pure_M],
-        y0_M=sample.y0_M[pure_M],
-        x0_M=sample.x0_M[pure_M],
-        side_px=sample.side_px,
-        communities=sample.communities,
-    )
+    chips_M = np.concatenate(taken)
+    own_MHW = _placed(chips_M, ids_N, grid).cut(label_map.labels_YX) == ids_N[chips_M, None, None]
+    pure_M = np.count_nonzero(own_MHW, axis=(1, 2)) >= PURE_SHARE * own_MHW[0].size
+    return _placed(chips_M[pure_M], ids_N, grid)
 
 
 def side_of(grid: ChipGrid) -> int:
@@ -92,17 +93,18 @@ def side_of(grid: ChipGrid) -> int:
     return max((side for side in sides if side <= longest_px), default=longest_px)
 
 
-def _placed(owner_M: Int64, chips_M: Int64, grid: ChipGrid, *, communities: int) -> Sample:
+def _placed(chips_M: Int64, ids_N: UInt16, grid: ChipGrid) -> Sample:
     side_px = side_of(grid)
     row_M, col_M = np.divmod(chips_M, grid.cols)
+    ids_K, owner_M = np.unique(ids_N[chips_M], return_inverse=True)
     # The middle of a chip; one that reaches past the frame is moved back into it.
     inset_px = (grid.chip_px - side_px) // 2
     return Sample(
-        owner_M=owner_M,
+        ids_K=ids_K,
+        owner_M=owner_M.astype(np.int64),
         y0_M=np.clip(grid.y0_R[row_M] + inset_px, 0, grid.shape[0] - side_px),
         x0_M=np.clip(grid.x0_C[col_M] + inset_px, 0, grid.shape[1] - side_px),
         side_px=side_px,
-        communities=communities,
     )
 
 

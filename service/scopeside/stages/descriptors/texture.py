@@ -19,7 +19,7 @@ usually given."""
 
 
 def entropy_bits(chips_MHW: Float32, sample: Sample) -> Float64:
-    """Return Shannon's entropy of each community's grey values, `(K,)`; NaN without chips.
+    """Return Shannon's entropy of each community's grey values, `(K,)`.
 
     H = -sum p log2 p over `LEVELS` levels between black and white of the contrast window, in which
     `chips_MHW` is; what is darker or brighter counts to the outermost ones (Shannon, Bell Syst.
@@ -31,10 +31,9 @@ def entropy_bits(chips_MHW: Float32, sample: Sample) -> Float64:
     counts_KL = np.bincount(level_MHW.ravel(), minlength=sample.communities * LEVELS).reshape(
         sample.communities, LEVELS
     )
-    total_K = counts_KL.sum(axis=1)
-    share_KL = counts_KL / np.maximum(total_K, 1)[:, None]
+    share_KL = counts_KL / counts_KL.sum(axis=1, keepdims=True)
     bits_KL = np.log2(share_KL, out=np.zeros_like(share_KL), where=share_KL > 0)
-    entropy_K: Float64 = np.where(total_K > 0, -(share_KL * bits_KL).sum(axis=1), np.nan)
+    entropy_K: Float64 = -(share_KL * bits_KL).sum(axis=1)
     return entropy_K + 0.0  # a constant grey is 0 and not -0
 
 
@@ -44,8 +43,8 @@ def rms_contrast(chips_MHW: Float32, sample: Sample, contrast: Contrast) -> Floa
     C = sqrt(<sigma^2>) / <I>: the variance within chips, averaged over them, so that a wedge of
     thickness counts little, over the mean intensity in the frame's own units (Peli, J. Opt. Soc.
     Am. A 7, 2032, 1990; its square is the normalised variance of fluctuation microscopy, Treacy &
-    Gibson, Acta Cryst. A 52, 212, 1996). NaN without chips, and where the mean is not above 0: an
-    offset of the detector must be subtracted (`preprocess.dark`) before the ratio means anything.
+    Gibson, Acta Cryst. A 52, 212, 1996). NaN where the mean is not above 0: an offset of the
+    detector must be subtracted (`preprocess.dark`) before the ratio means anything.
     """
     span = contrast.high - contrast.low
     chips_K = np.bincount(sample.owner_M, minlength=sample.communities)

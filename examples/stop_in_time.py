@@ -1,0 +1,60 @@
+"""Blank the beam when half of the frame has turned amorphous.
+
+scopeside serve --config examples/twin.toml --set service.frame_shape=[384,384]
+scopeside twin --socket push --specimen film --shape 384x384 --fov 20.5e-9
+python examples/stop_in_time.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from scopeside.client import Client
+from scopeside.twin.client import TwinClient
+
+RUNS_BEHIND = 0.015
+"""A chip with some crystal in it looks crystalline: label maps show so much too little at one half.
+Found on other specimens; `benchmarks/loops.py --calibrate` measures it."""
+DWELL_S = 0.5
+FRAMES = 8
+"""Frames through which a line is laid, to know what will be when the blanker closes."""
+
+
+def stop(client: Client, twin: TwinClient, target: float) -> Iterator[float]:
+    """Expose until `target` of the frame is amorphous, then blank; yield the fraction on the way.
+
+    The first frame shows a crystal, which is named; whatever else comes is named amorphous.
+    """
+    series, clock_s = twin.standing().series, 0.0
+    names: dict[int, str] = {}
+    seen: list[tuple[float, float]] = []
+    while True:
+        result = client.next_result(60.0, series=series, frame=twin.acquire(dwell_s=DWELL_S))
+        name = "amorphous" if names else "crystal"
+        for new in {community.id for community in result.communities} - set(names):
+            client.name(new, names.setdefault(new, name))
+        fraction = sum(c.fraction for c in result.communities if names[c.id] == "amorphous")
+        yield fraction
+        # A frame shows the middle of its exposure, and came here late. The blanker may close now
+        # or a frame later: half a frame on, the two are equally far off.
+        waited_s = result.user["clock_s"] - clock_s - DWELL_S
+        clock_s = result.user["clock_s"]
+        seen.append((clock_s - 0.5 * DWELL_S, fraction))
+        shut_s = clock_s + waited_s + 0.5 * (waited_s + DWELL_S)
+        shown_s, fractions = np.array(seen[-FRAMES:]).T
+        line = np.polyfit(shown_s, fractions, 1) if len(seen) >= FRAMES else [0.0]
+        if np.polyval(line, shut_s) + RUNS_BEHIND >= target:
+            twin.blank("shut")
+            break
+
+
+def main() -> None:
+    with Client() as client, TwinClient() as twin:
+        for fraction in stop(client, twin, target=0.5):
+            print(f"{fraction:.1%} amorphous")
+
+
+if __name__ == "__main__":
+    main()
