@@ -82,8 +82,7 @@ def state(newest: Newest, query: Query) -> dict[str, Any]:
     result = newest.after(*waiting(query))
     communities = [] if result is None else result.communities
     return {
-        **about(result),
-        "problem": newest.problem,
+        **about(newest, result),
         "communities": [
             {"id": one.id, "name": one.name, "fraction": one.fraction, "area_px": one.area_px}
             for one in communities
@@ -99,11 +98,11 @@ def points(newest: Newest, query: Query) -> dict[str, Any]:
         number(query, "count", int, 1),
         query.pop("strategy", "interior"),  # type: ignore[arg-type]  # the chooser checks it
         min_distance_px=number(query, "min_distance_px", float, 0.0),
-        one_per_region=query.pop("one_per_region", "true") == "true",
+        one_per_region=flag(query, "one_per_region", True),
         seed=number(query, "seed", int, 0),
     )
     return {
-        **about(result),
+        **about(newest, result),
         "points": [
             {
                 "community": target.community,
@@ -122,6 +121,8 @@ def mask(newest: Newest, query: Query) -> dict[str, Any]:
     """GET /mask: which pixels to scan again, of a community, or of low confidence, or both."""
     result = required(newest, query)
     below = number(query, "confidence_below", float, 1.0)
+    if not 0.0 <= below <= 1.0:
+        raise ConfigError(f"confidence_below lies between 0 and 1, and {below} does not.")
     if "community" not in query and below >= 1.0:
         raise ConfigError("A mask needs community=ID or NAME, confidence_below=0 to 1, or both.")
     mask_YX = result.confidence_YX < 255 * below if below < 1.0 else result.labels_YX > 0
@@ -131,7 +132,7 @@ def mask(newest: Newest, query: Query) -> dict[str, Any]:
     if encoding not in ENCODINGS:
         raise ConfigError(f"encoding is one of {', '.join(ENCODINGS)}, not {encoding!r}.")
     return {
-        **about(result),
+        **about(newest, result),
         "pixels": int(np.count_nonzero(mask_YX)),
         "encoding": encoding,
         "mask": ENCODINGS[encoding](mask_YX),
@@ -158,10 +159,12 @@ ENCODINGS: Mapping[str, Callable[[Any], Any]] = {"rows": as_rows, "bits": as_bit
 ROUTES = {"/": state, "/points": points, "/mask": mask}
 
 
-def about(result: Result | None) -> dict[str, Any]:
+def about(newest: Newest, result: Result | None) -> dict[str, Any]:
+    """What every answer says: which frame it is of, and whether newer ones are to be expected."""
+    facts = {"problem": newest.problem}
     if result is None:
-        return {"series": None, "frame": None, "shape": None, "pixel_to_stage": None}
-    return {
+        return facts | {"series": None, "frame": None, "shape": None, "pixel_to_stage": None}
+    return facts | {
         "series": result.series,
         "frame": result.frame,
         "shape": list(result.labels_YX.shape),
@@ -199,6 +202,13 @@ def number(query: Query, key: str, kind: Callable[[str], Any], default: Any) -> 
         return default if text is None else kind(text)
     except ValueError:
         raise ConfigError(f"{key} is a number, not {text!r}.") from None
+
+
+def flag(query: Query, key: str, default: bool) -> bool:
+    text = query.pop(key, str(default).lower())
+    if text not in ("true", "false"):
+        raise ConfigError(f"{key} is true or false, not {text!r}.")
+    return text == "true"
 
 
 class Handler(BaseHTTPRequestHandler):

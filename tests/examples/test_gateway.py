@@ -143,6 +143,9 @@ def test_what_is_not_in_the_frame_has_no_points_and_an_empty_mask(address):
         ("/points?community=1&colour=red", 400, "colour"),
         ("/mask", 400, "confidence_below"),
         ("/mask?community=1&encoding=png", 400, "rows, bits"),
+        ("/mask?confidence_below=nan", 400, "between 0 and 1"),
+        ("/mask?community=1&confidence_below=50", 400, "between 0 and 1"),
+        ("/points?community=1&one_per_region=yes", 400, "true or false"),
         ("/pionts", 404, "/points"),
         ("/points?community=1&after=99&wait_s=0", 503, "after frame 99"),
     ],
@@ -163,6 +166,17 @@ def test_a_request_waits_for_a_newer_frame(address, service):
 def test_a_frame_of_another_series_is_newer_whatever_its_number(address):
     assert get(address, "/points?community=film&after=99&series=before&wait_s=0")[0] == 200
     assert get(address, "/points?community=film&after=99&series=s&wait_s=0")[0] == 503
+
+
+def test_an_answer_of_an_old_frame_says_that_none_came_since(address, service):
+    frame = get(address, "/")[1]["frame"]
+    service.publish(message(frame + 1))
+    assert get(address, f"/points?community=film&after={frame}")[1]["problem"] is None
+    until_s = time.monotonic() + ANSWER_S
+    while (body := get(address, "/points?community=film")[1])["problem"] is None:
+        assert time.monotonic() < until_s
+        time.sleep(0.1)
+    assert (body["frame"], len(body["points"])) == (frame + 1, 1)
 
 
 def test_without_a_service_it_says_so(tmp_path):
