@@ -98,7 +98,7 @@ def points(newest: Newest, query: Query) -> dict[str, Any]:
         number(query, "count", int, 1),
         query.pop("strategy", "interior"),  # type: ignore[arg-type]  # the chooser checks it
         min_distance_px=number(query, "min_distance_px", float, 0.0),
-        one_per_region=flag(query, "one_per_region", True),
+        one_per_region=flag(query, "one_per_region", default=True),
         seed=number(query, "seed", int, 0),
     )
     return {
@@ -204,7 +204,7 @@ def number(query: Query, key: str, kind: Callable[[str], Any], default: Any) -> 
         raise ConfigError(f"{key} is a number, not {text!r}.") from None
 
 
-def flag(query: Query, key: str, default: bool) -> bool:
+def flag(query: Query, key: str, *, default: bool) -> bool:
     text = query.pop(key, str(default).lower())
     if text not in ("true", "false"):
         raise ConfigError(f"{key} is true or false, not {text!r}.")
