@@ -1,5 +1,6 @@
 """What the control commands do to the parts of a service."""
 
+import numpy as np
 import pytest
 
 from scopeside.channels import Channel
@@ -15,6 +16,7 @@ from scopeside.stages.books import Books
 from scopeside.stages.intake import Intake
 from scopeside.steering.steering import Steering
 from scopeside.wire.control import RulesRequest
+from steering_samples import sample
 
 
 class Compute:
@@ -58,6 +60,12 @@ class Parts:
         )
         self.announced = []
         self.compute = Compute()
+        self.steering = Steering(
+            (),
+            emit=lambda event: None,
+            fault=lambda code, message: None,
+            totals=self.books.totals,
+        )
         self.commands = ServiceCommands(
             self.configuration,
             self.lifecycle,
@@ -66,12 +74,7 @@ class Parts:
             lambda: self.announced.append(self.lifecycle.state),
             Measures((self.frames,), FaultLog(lambda event: None)),
             Previews(corrected=False),
-            Steering(
-                (),
-                emit=lambda event: None,
-                fault=lambda code, message: None,
-                totals=self.books.totals,
-            ),
+            self.steering,
         )
 
     def warm(self):
@@ -164,6 +167,20 @@ def test_names_and_resets_are_handed_to_the_compute_thread(parts):
     assert parts.commands.reference() == {"communities": [1, 4]}
     parts.commands.reset()
     assert parts.compute.told == [(3, "oxide"), "reference", "reset"]
+
+
+def test_a_reset_lets_rules_begin_anew(parts):
+    parts.warm()
+    rule = {"name": "stop", "watch": "fraction", "above": 0.9}
+    parts.commands.rules(RulesRequest(v=1, cmd="rules", action="set", rule=rule))
+
+    def fired():
+        parts.steering.observe(sample(np.ones((8, 8), np.uint16)))
+        return parts.commands.rules(RulesRequest(v=1, cmd="rules"))["states"]["stop"]["fired"]
+
+    assert (fired(), fired()) == (1, 1)
+    parts.commands.reset()
+    assert fired() == 2, "whoever has this id now is another one"
 
 
 def test_drain_asks_for_the_stop(parts):
