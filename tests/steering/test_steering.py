@@ -1,0 +1,64 @@
+"""What a loop asks for, and what of it a process that is started anew still knows."""
+
+import pytest
+
+from scopeside.messages import Accounting
+from scopeside.rule_settings import rule_from
+from scopeside.steering.state_file import read_state
+from scopeside.steering.steering import Steering
+from scopeside.wire.control import RulesRequest, VisitedPoints
+
+CONFIGURED = [
+    rule_from({"name": name, "watch": "fraction", "above": 0.5}) for name in ("stop", "go")
+]
+
+
+@pytest.fixture
+def started(tmp_path):
+    """Starts a process's steering on one state file, after the one before it has ended."""
+    running = []
+
+    def start(rules=CONFIGURED):
+        for before in running:
+            before.end(still=True)
+        steering = Steering(
+            rules,
+            emit=lambda event: None,
+            fault=lambda code, message: pytest.fail(message),
+            totals=Accounting,
+            state_file=tmp_path / "s.state",
+        )
+        steering.begin()
+        running.append(steering)
+        return steering
+
+    yield start
+    for one in running:
+        one.end(still=True)
+
+
+def change(steering, **fields):
+    return steering.change_rules(RulesRequest(v=1, cmd="rules", **fields))
+
+
+def test_an_answer_is_given_when_the_disk_has_what_was_asked_for(started, tmp_path):
+    steering = started()
+    for count in range(1, 20):
+        steering.visited(
+            VisitedPoints(v=1, cmd="visited", action="mark", points_m=[[1e-9 * count, 0.0]])
+        )
+        assert len(read_state(tmp_path / "s.state")["visited"]) == count
+    change(steering, action="remove", name="go")
+    assert read_state(tmp_path / "s.state")["rules"]["removed"] == ["go"]
+
+
+def test_rules_that_were_changed_live_stay_changed_after_a_restart(started):
+    steering = started()
+    change(steering, action="remove", name="go")
+    change(steering, action="set", rule={"name": "stop", "watch": "fraction", "above": 0.7})
+    change(steering, action="set", rule={"name": "new", "watch": "appears"})
+    again = started([*CONFIGURED, rule_from({"name": "later", "watch": "vanishes"})])
+    assert [rule.name for rule in again.rules] == ["stop", "later", "new"]
+    assert again.rules[0].above == 0.7
+    change(again, action="set", rule={"name": "go", "watch": "appears"})
+    assert "go" in [rule.name for rule in started().rules], "set again, it is no longer removed"
