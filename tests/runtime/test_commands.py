@@ -9,6 +9,7 @@ from scopeside.runtime.commands import ServiceCommands
 from scopeside.runtime.fault_log import FaultLog
 from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.measures import Measures
+from scopeside.runtime.preview import Previews
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.books import Books
 from scopeside.stages.intake import Intake
@@ -64,6 +65,7 @@ class Parts:
             Pulse(self.lifecycle, self.books, self.frames),
             lambda: self.announced.append(self.lifecycle.state),
             Measures((self.frames,), FaultLog(lambda event: None)),
+            Previews(corrected=False),
             Steering(
                 (),
                 emit=lambda event: None,

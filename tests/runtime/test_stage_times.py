@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scopeside.latency import Percentiles
 from scopeside.messages import Accounting
 from scopeside.published import Published
 from scopeside.runtime.stage_times import BOUNDS_S, WINDOW, StageTimes
@@ -53,3 +54,17 @@ def test_percentiles_are_of_the_last_frames_and_the_counts_of_all():
 
 def test_nothing_published_has_no_percentiles():
     assert StageTimes().percentiles() == {"totals": {}, "stages": {}}
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=WINDOW))
+def test_percentiles_are_those_that_the_terminal_shows(durations_s):
+    times = StageTimes()
+    for seconds in durations_s:
+        times.add(published(seconds))
+    shown = Percentiles.of(durations_s)
+    assert times.percentiles()["totals"]["service"] == {
+        "p50_s": shown.p50_s,
+        "p95_s": shown.p95_s,
+        "p99_s": shown.p99_s,
+        "max_s": shown.max_s,
+    }

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from scopeside.web.guard import COOKIE, Guard
+from scopeside.web.guard import Guard, cookie_name
 from scopeside.web_token import cookie_of
 
+COOKIE = cookie_name(8765)
 TOKEN = "correct-horse-battery"
 
 
@@ -31,7 +32,7 @@ def ask(path="/", *, method="GET", kind="http", token=None, hosts=(), **headers)
     }
     if kind == "websocket":
         del scope["method"]
-    asyncio.run(Guard(answers_200, hosts=hosts, token=token)(scope, None, send))
+    asyncio.run(Guard(answers_200, hosts=hosts, token=token, cookie=COOKIE)(scope, None, send))
     return sent[0]
 
 

@@ -11,10 +11,11 @@ from scopeside.errors import ServiceError
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.measures import Measures
+from scopeside.runtime.preview import Previews
 from scopeside.runtime.pulse import Pulse
 from scopeside.stages.intake import Intake
 from scopeside.steering.steering import Steering
-from scopeside.wire.control import RulesRequest, Targets, VisitedPoints
+from scopeside.wire.control import Preview, RulesRequest, Targets, VisitedPoints
 from scopeside.wire.results import accounting_map
 
 
@@ -32,6 +33,7 @@ class ServiceCommands:
         pulse: Pulse,
         announce: Callable[[], None],
         measures: Measures,
+        previews: Previews,
         steering: Steering,
     ) -> None:
         self._settings = configuration.settings
@@ -41,6 +43,7 @@ class ServiceCommands:
         self._pulse = pulse
         self._announce = announce
         self._measures = measures
+        self._previews = previews
         self._steering = steering
         self._compute: Compute | None = None
 
@@ -78,6 +81,9 @@ class ServiceCommands:
             "ingest": self._settings.ingest.endpoint,
             **self._measures.figures(percentiles=percentiles),
         }
+
+    def preview(self, request: Preview) -> dict[str, Any]:
+        return self._previews.answer(request)
 
     def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Change live settings, all of them or (ConfigError) none."""

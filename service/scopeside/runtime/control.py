@@ -18,6 +18,7 @@ from scopeside.wire.control import (
     Clock,
     Metrics,
     NameCommunity,
+    Preview,
     Request,
     RulesRequest,
     SetValues,
@@ -43,6 +44,8 @@ class Commands(Protocol):
     def config(self) -> dict[str, Any]: ...
 
     def metrics(self, *, percentiles: bool) -> dict[str, Any]: ...
+
+    def preview(self, request: Preview) -> dict[str, Any]: ...
 
     def set_values(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
 
@@ -128,6 +131,8 @@ class ControlServer:
             return self._commands.set_values(request.values)
         if isinstance(request, Metrics):
             return self._commands.metrics(percentiles=request.percentiles)
+        if isinstance(request, Preview):
+            return self._commands.preview(request)
         if isinstance(request, NameCommunity):
             return self._commands.name(request.community, request.name)
         if isinstance(request, Targets):

@@ -25,6 +25,7 @@ from scopeside.configuration import Configuration
 from scopeside.errors import DropReason, FatalError, ServiceError
 from scopeside.messages import Accounting, Frame, Segmentation
 from scopeside.ports import Embedder
+from scopeside.published import Published
 from scopeside.runtime.commands import ServiceCommands
 from scopeside.runtime.compute import Compute
 from scopeside.runtime.control import ControlServer
@@ -32,6 +33,7 @@ from scopeside.runtime.fault_log import FaultLog
 from scopeside.runtime.lifecycle import Lifecycle, State
 from scopeside.runtime.measures import Measures
 from scopeside.runtime.memory import keep_freed_memory
+from scopeside.runtime.preview import Previews
 from scopeside.runtime.publish_queue import NOT_PUBLISHED, PublishQueue
 from scopeside.runtime.pulse import Pulse
 from scopeside.runtime.saving import Saving
@@ -103,6 +105,8 @@ class Service:
             self._books = Books()
             faults = FaultLog(self._outputs.emit)
             self._measures = Measures((self._frames, self._segmentations), faults)
+            references = (settings.preprocess.dark, settings.preprocess.flat)
+            self._previews = Previews(corrected=any(references))
             self._intake = Intake(
                 limits=settings.limits,
                 frames=self._frames,
@@ -137,6 +141,7 @@ class Service:
                 self._pulse,
                 self._beat,
                 self._measures,
+                self._previews,
                 self._steering,
             )
             self._control = ControlServer(
@@ -248,7 +253,7 @@ class Service:
             self._segmentations,
             settle=self._books.segmented,
             settled=self._intake.published,
-            observe=self._measures.observe,
+            observe=self._observe,
             published=self._steering.published,
             save=self._saving.result,
         )
@@ -302,6 +307,10 @@ class Service:
         self._wait_for(publishing, GRACE_S)
         for segmentation in self._segmentations.take_all():
             self._drop(segmentation.frame, DropReason.DEADLINE, NOT_PUBLISHED)
+
+    def _observe(self, published: Published) -> None:
+        self._measures.observe(published)
+        self._previews.put(published)
 
     def _publish(self, publish: Publish) -> None:
         try:

@@ -21,7 +21,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from scopeside.web_token import cookie_of, same
 
-COOKIE = "scopeside"
+
+def cookie_name(port: int) -> str:
+    """Return the cookie's name: browsers send a host's cookies to all of its ports."""
+    return f"scopeside-{port}"
+
 
 OPEN = ("/healthz", "/readyz", "/", "/login", "/favicon.ico")
 OPEN_BELOW = "/static/"
@@ -43,10 +47,13 @@ HEADERS = {
 class Guard:
     """Wraps the whole application."""
 
-    def __init__(self, app: ASGIApp, *, hosts: Iterable[str], token: str | None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Iterable[str], token: str | None, cookie: str
+    ) -> None:
         self._app = app
         self._hosts = {host.lower() for host in hosts} | own_names()
         self._token = token
+        self._cookie = cookie
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -98,7 +105,7 @@ class Guard:
         if scheme.lower() == "bearer" and same(given.strip(), token):
             return True
         try:
-            kept = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+            kept = SimpleCookie(headers.get("cookie", "")).get(self._cookie)
         except CookieError:
             return False
         return kept is not None and same(kept.value, cookie_of(token))

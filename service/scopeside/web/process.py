@@ -85,6 +85,12 @@ async def _serve(spec: WebSpec) -> None:
         )
     )
 
+    def stop(_task: object) -> None:
+        server.should_exit = True
+
+    # A page that shows nothing new any more is worse than one that comes again.
+    site.running.add_done_callback(stop)
+
     def service_is_gone() -> None:
         # Nothing but the end is ever sent after the first line.
         if not os.read(sys.stdin.fileno(), 4096):

@@ -78,6 +78,19 @@ class Metrics(Command):
     percentiles: bool = False
 
 
+class Preview(Command):
+    """The newest result with its frame, scaled: for eyes.
+
+    Answered without either while it is the one numbered `after`; without arrays where `max_px`,
+    the longest side of a picture, is 0.
+    """
+
+    cmd: Literal["preview"]
+    after: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
+    max_px: Annotated[int, Field(ge=0, le=2048)] = 0
+    confidence: bool = False
+
+
 class Targets(Command):
     """Points of one community (or of all that a name stands for), to visit next."""
 
@@ -133,7 +146,15 @@ class RulesRequest(Command):
 
 
 Request = (
-    Plain | Clock | SetValues | NameCommunity | Metrics | Targets | VisitedPoints | RulesRequest
+    Plain
+    | Clock
+    | SetValues
+    | NameCommunity
+    | Metrics
+    | Preview
+    | Targets
+    | VisitedPoints
+    | RulesRequest
 )
 
 COMMANDS: tuple[str, ...] = tuple(

@@ -15,6 +15,7 @@ import msgpack
 
 from scopeside.errors import DropError, DropReason
 from scopeside.messages import Accounting, Community, Frame, Front, Provenance, Segmentation
+from scopeside.published import Published
 from scopeside.settings import LimitSettings
 from scopeside.wire.arrays import decode_array, encode_array, short
 
@@ -37,8 +38,26 @@ def encode_segmentation(
     frame's series with this frame counted as segmented.
     """
     _, begun_s = clocks()
+    fields = result_map(segmentation, accounting) | {
+        "labels": encode_array(segmentation.label_map.labels_YX.astype("<u2", copy=False), codec),
+        "confidence": encode_array(segmentation.label_map.confidence_YX, codec),
+        "grid": _grid(segmentation, codec),
+    }
+    packer = msgpack.Packer(autoreset=False)
+    packer.pack_map_header(len(fields) + 1)
+    for key, value in fields.items():
+        packer.pack(key)
+        packer.pack(value)
+    packer.pack("timing")
+    packer.pack(_timing(segmentation, begun_s, *clocks()))
+    message: memoryview = packer.getbuffer()
+    return message
+
+
+def result_map(segmentation: Segmentation, accounting: Accounting) -> dict[str, Any]:
+    """Return what a result says beside its arrays and its timing."""
     frame, graph = segmentation.frame, segmentation.graph
-    fields = {
+    return {
         "v": VERSION,
         "kind": KIND,
         "series": frame.series,
@@ -48,9 +67,6 @@ def encode_segmentation(
         "user": frame.user,
         "pixel_size_m": frame.pixel_size_m,
         "pixel_to_stage": frame.pixel_to_stage,
-        "labels": encode_array(segmentation.label_map.labels_YX.astype("<u2", copy=False), codec),
-        "confidence": encode_array(segmentation.label_map.confidence_YX, codec),
-        "grid": _grid(segmentation, codec),
         "communities": [_community(community) for community in segmentation.communities],
         "fronts": [front_map(front) for front in segmentation.fronts],
         "graph": {
@@ -71,15 +87,6 @@ def encode_segmentation(
         "provenance": _provenance(segmentation.provenance),
         "replanned": bool(segmentation.replanned),
     }
-    packer = msgpack.Packer(autoreset=False)
-    packer.pack_map_header(len(fields) + 1)
-    for key, value in fields.items():
-        packer.pack(key)
-        packer.pack(value)
-    packer.pack("timing")
-    packer.pack(_timing(segmentation, begun_s, *clocks()))
-    message: memoryview = packer.getbuffer()
-    return message
 
 
 def decode_result(
@@ -208,6 +215,17 @@ def _timing(
         "service_s": published_s - segmentation.frame.received_s,
         "end_to_end_s": end_to_end_s,
         "uncertainty_s": uncertainty_s,
+    }
+
+
+def timing_map(published: Published) -> dict[str, Any]:
+    """Return the timing of a result that was sent, as that result has it."""
+    return {
+        "t_received_ns": published.segmentation.frame.received_ns,
+        "t_published_ns": published.published_ns,
+        "stages": dict(published.stages_s),
+        "service_s": published.service_s,
+        "end_to_end_s": published.end_to_end_s,
     }
 
 
