@@ -13,6 +13,8 @@ GPU = {
     "title": "Card",
     "planned": 1,
     "captured": True,
+    "tile_chips": 128,
+    "out_of_memory": 2,
     "memory_bytes": {"total": 100, "free": 60, "reserved": 30, "allocated": 20, "peak": 25},
     "use_percent": 40,
     "memory_use_percent": 10,
@@ -50,6 +52,7 @@ def figures(*frames, **more):
         "replans": 2,
         "totals": accounting_map(books),
         "errors": {"connection_cut": 4},
+        "alarms": {'half "amorphous"': 2},
         "times": times.figures(),
         "queues": {"frames": {"waiting": 2, "capacity": 4, "displaced": 9}},
         "threads": {"compute": {"turns": 99, "age_s": 0.25}},
@@ -72,6 +75,7 @@ def test_the_books_become_counters_and_every_reason_is_there_before_its_first_dr
     assert value(found, "scopeside_frames_dropped_total", reason="bad_shape") == 0
     assert value(found, "scopeside_frames_missing") == 2
     assert value(found, "scopeside_errors_total", code="connection_cut") == 4
+    assert value(found, "scopeside_alarms_total", rule='half "amorphous"') == 2
     assert value(found, "scopeside_errors_total", code="record_failed") == 0
 
 
@@ -111,6 +115,8 @@ def test_a_card_tells_what_it_knows_in_base_units():
     found = page(figures(gpu=GPU))
     assert value(found, "scopeside_gpu_use_ratio", gpu="Card") == pytest.approx(0.4)
     assert value(found, "scopeside_gpu_power_watts") == 212.5
+    assert value(found, "scopeside_gpu_tile_chips") == 128
+    assert value(found, "scopeside_gpu_out_of_memory_frames_total", gpu="Card") == 2
     assert value(found, "scopeside_gpu_memory_bytes", kind="free") == 60
     assert "scopeside_gpu_memory_clock_hertz" not in found
     assert not any(name.startswith("scopeside_gpu") for name in page(figures()))
