@@ -26,7 +26,7 @@ REPLAY = ("replay",)
 """What `benchmarks/replay.py` measures by itself, and the README shows."""
 RIGHTNESS = ("irradiation",)
 """Of what `make bench-quality` measures, what the README shows; docs/quality.md tells the rest."""
-LOOPS = ("loops",)
+LOOPS = ("loops_follow", "loops_survey", "loops_stop")
 """What `benchmarks/loops.py` measures by itself, and the README shows."""
 ORDER = (*SPEED, *REPLAY, *LOOPS, *RIGHTNESS, "quality")
 """What comes first; other results follow by name."""

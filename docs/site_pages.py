@@ -25,6 +25,7 @@ ELSEWHERE = {
 
 _WRITTEN = {on_site: in_repository for in_repository, on_site in ELSEWHERE.items()}
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+_SHOWN_CODE = re.compile(r"<code>[^<]*</code>")
 _BLOCK = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -43,6 +44,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     for index in range(0, len(parts), 2):
         parts[index] = _LINK.sub(lambda found: _moved(found, written, here), parts[index])
     return "".join(parts)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    # A bar in a table's code is written with a backslash, which Python-Markdown shows.
+    return _SHOWN_CODE.sub(lambda found: found[0].replace("\\|", "|"), html)
 
 
 def _moved(link: re.Match[str], written: str, here: str) -> str:

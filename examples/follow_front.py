@@ -24,21 +24,21 @@ def follow(client: Client, twin: TwinClient, frames: int) -> Iterator[tuple[int,
     The front is the longest border of the largest community. Where it has none, the beam waits
     where it last was: a front that is not in sight yet will come.
     """
-    here = twin.standing()
-    for _ in range(frames):
-        number = twin.acquire()
-        result = client.next_result(timeout_s=60.0, series=here.series, frame=number)
-        largest = max(result.communities, key=lambda community: community.area_px)
-        neighbours = result.label_map.neighbours(largest.id)
-        if not neighbours:
-            yield number, None
-            continue
-        border = result.label_map.boundary(largest.id, next(iter(neighbours)))
-        x_m, y_m = result.label_map.to_stage(border).mean(axis=0)
-        off_m = math.hypot(x_m - here.x_m, y_m - here.y_m)
-        yield number, off_m
-        if off_m > OFF_CENTRE * here.fov_m:
-            here = twin.move(x_m, y_m)
+    with client.results(latest=False, timeout_s=60.0) as results:
+        here = twin.standing()
+        for _ in range(frames):
+            result = twin.see(results)
+            largest = max(result.communities, key=lambda community: community.area_px)
+            neighbours = result.label_map.neighbours(largest.id)
+            if not neighbours:
+                yield result.frame, None
+                continue
+            border = result.label_map.boundary(largest.id, next(iter(neighbours)))
+            x_m, y_m = result.label_map.to_stage(border).mean(axis=0)
+            off_m = math.hypot(x_m - here.x_m, y_m - here.y_m)
+            yield result.frame, off_m
+            if off_m > OFF_CENTRE * here.fov_m:
+                here = twin.move(x_m, y_m)
 
 
 def main() -> None:

@@ -14,7 +14,9 @@ from dockerfile_reader import environment, inherited, json_words, stages
 TARGETS = ("cpu", "gpu")
 STAGES = stages((ROOT / "Dockerfile").read_text(encoding="utf-8"))
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+EVERY: dict[str, dict[str, Any]] = COMPOSE["services"]
+SERVICES = {name: one for name, one in EVERY.items() if "build" in one}
+"""Those of our own image; the others are as somebody else made them."""
 
 
 def settings_of(variables: dict[str, str]) -> dict[str, str]:

@@ -31,6 +31,7 @@ COMMANDS = {
     "recording": "Show, verify, cut and export recordings.",
     "control": "Ask a running service: name, targets, rules, pause and the rest.",
     "watch": "Show a running service's results in the terminal.",
+    "napari": "Show a running service in napari.",
     "doctor": "Say what this machine has, what will be used and what is missing.",
     "config": "Show the effective settings and where each comes from, or begin a file of them.",
     "keys": "Make and list CURVE keys.",

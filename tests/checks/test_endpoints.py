@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 import zmq
 
@@ -11,7 +13,7 @@ def settings(tmp_path):
     def make(*more):
         names = ("ingest.endpoint", "publish.results", "publish.events", "control.endpoint")
         given = [f"{name}=ipc://{tmp_path}/{name}" for name in names]
-        return load_settings(sets=[*given, *more]).settings
+        return load_settings(sets=[*given, "http.endpoint=none", *more]).settings
 
     return make
 
@@ -45,6 +47,18 @@ def test_an_endpoint_in_use_is_named_with_a_way_out(settings):
     assert finding.ok is False
     assert taken in finding.value
     assert "--set publish.results=" in finding.fix
+
+
+def test_the_pages_port_in_use_is_named_too(settings):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        taken = f"http://127.0.0.1:{holder.getsockname()[1]}"
+        finding = by_name(endpoints(settings(f"http.endpoint={taken}")))["http.endpoint"]
+    assert finding.ok is False
+    assert taken in finding.value
+    finding = by_name(endpoints(settings(f"http.endpoint={taken}")))["http.endpoint"]
+    assert finding.ok is True
 
 
 def test_a_service_that_already_runs_explains_what_is_in_use(settings, tmp_path):

@@ -65,5 +65,6 @@ def test_the_reference_has_what_the_docstrings_say(site):
     client = (site / "reference/client.html").read_text()
     assert "not to be shared between threads" in client
     assert 'id="scopeside.client.publisher.FramePublisher.frame"' in client
+    assert "auto|cpu|cuda" in (site / "configuration.html").read_text()
     settings = (site / "configuration.html").read_text()
     assert "save.folder" in settings

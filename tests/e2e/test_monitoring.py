@@ -1,7 +1,12 @@
 """Metrics and health of a real service, asked over HTTP as Prometheus and a supervisor ask."""
 
+import dataclasses
+import http.client
 import json
 import re
+import shutil
+import ssl
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -38,11 +43,11 @@ def with_page(folder) -> Endpoints:
     )
 
 
-def get(endpoints, path, **headers):
+def get(endpoints, path, *, trusted=None, **headers):
     """Status and text; waits for the web process to start."""
     request = urllib.request.Request(endpoints.http + path, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=READY_S) as answer:
+        with urllib.request.urlopen(request, timeout=READY_S, context=trusted) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -123,6 +128,8 @@ def test_dashboard_and_alerts_ask_for_what_the_service_exports(endpoints, tmp_pa
             publisher.start("film")
             publisher.frame(two_phases())
             assert service.results.receive(READY_S) is not None
+            rule = {"name": "lost", "watch": "drops", "above": 1.0}
+            service.control.call("rules", action="set", rule=rule)
             eventually(lambda: "scopeside_end_to_end_seconds_count" in scraped(endpoints))
         found = scraped(endpoints)
     labels = {name: set(found[name][0].labels) for name in found}
@@ -238,3 +245,20 @@ def test_from_elsewhere_metrics_take_the_token_and_health_does_not(endpoints, tm
         assert get(endpoints, "/metrics", Authorization="Bearer wrong")[0] == 401
         assert get(endpoints, "/metrics", Authorization="Bearer correct-horse-battery")[0] == 200
         assert get(endpoints, "/healthz", Host="evil.example")[0] == 421
+
+
+def test_with_a_certificate_everything_is_encrypted(tmp_path):
+    if shutil.which("openssl") is None:
+        pytest.skip("no certificate can be made: openssl is not installed")
+    files = ["-keyout", f"{tmp_path}/key.pem", "-out", f"{tmp_path}/cert.pem"]
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *files]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(["openssl", *made, *names], check=True, capture_output=True)
+    plain = with_page(tmp_path)
+    endpoints = dataclasses.replace(plain, http=plain.http.replace("http://", "https://"))
+    sets = [f"http.tls_cert={tmp_path}/cert.pem", f"http.tls_key={tmp_path}/key.pem"]
+    trusted = ssl.create_default_context(cafile=f"{tmp_path}/cert.pem")
+    with running(endpoints, sets=sets):
+        assert get(endpoints, "/readyz", trusted=trusted)[0] == 200
+        with pytest.raises((urllib.error.URLError, ConnectionError, http.client.HTTPException)):
+            urllib.request.urlopen(plain.http + "/readyz", timeout=READY_S)

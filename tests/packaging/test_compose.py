@@ -1,15 +1,22 @@
 """What can be known of the compose file without an engine that runs it."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
-from containers import COMPOSE, SERVICES, STAGES, service_settings, understood
+from containers import COMPOSE, EVERY, SERVICES, STAGES, service_settings, understood
+from doc_snippets import ROOT
 from dockerfile_reader import inherited
 from scopeside import configuration
 
-KINDS = {"serve": ["service", "service-gpu"], "simulate": ["microscope", "microscope-gpu"]}
-PAIRS = list(zip(KINDS["serve"], KINDS["simulate"], strict=True))
+KINDS = {
+    "serve": ["service", "service-gpu"],
+    "simulate": ["microscope", "microscope-gpu"],
+    "twin": ["twin"],
+}
+PAIRS = [*zip(KINDS["serve"], KINDS["simulate"], strict=True), ("service", "twin")]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -55,7 +62,8 @@ def test_one_binds_and_the_other_connects_to_it_by_its_name_and_port(service, mi
 @pytest.mark.parametrize(("service", "microscope"), PAIRS)
 def test_the_microscope_waits_for_a_healthy_service_in_the_same_profile(service, microscope):
     assert SERVICES[microscope]["depends_on"] == {service: {"condition": "service_healthy"}}
-    assert SERVICES[service].get("profiles") == SERVICES[microscope].get("profiles")
+    if microscope != "twin":  # which is named, and so started, beside a service of no profile
+        assert SERVICES[service].get("profiles") == SERVICES[microscope].get("profiles")
     # Without the image's check, a service would never be called healthy.
     assert "healthcheck" not in SERVICES[service]
     assert SERVICES[microscope]["healthcheck"] == {"disable": True}
@@ -74,7 +82,7 @@ def test_ports_that_the_service_binds_are_published_to_this_machine_alone(name):
 
 
 def test_no_two_services_publish_the_same_port_or_share_a_cache():
-    ports = [port.rpartition(":")[0] for one in SERVICES.values() for port in one.get("ports", ())]
+    ports = [port.rpartition(":")[0] for one in EVERY.values() for port in one.get("ports", ())]
     caches = [volume for one in SERVICES.values() for volume in one.get("volumes", ())]
     assert len(set(ports)) == len(ports) > 0
     assert len(set(caches)) == len(caches) > 0
@@ -95,13 +103,16 @@ def test_a_service_is_given_the_time_to_drain_before_it_is_killed(name):
     assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > settings.service.drain_s
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", EVERY)
 def test_no_container_may_do_more_than_it_needs(name):
-    service = SERVICES[name]
+    service = EVERY[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
-    assert not {"user", "privileged", "cap_add", "network_mode"} & set(service)
+    assert not {"user", "privileged", "cap_add"} & set(service)
+    # Prometheus shares the network of the service, and nobody that of the host.
+    assert service.get("network_mode") == ("service:service" if name == "prometheus" else None)
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
 
 
 def test_the_gpu_is_reserved_in_its_profile_alone_and_must_be_there():
@@ -115,3 +126,53 @@ def test_the_gpu_is_reserved_in_its_profile_alone_and_must_be_there():
             assert service_settings(name)["SCOPESIDE_DEVICE"] == "cuda"
         else:
             assert devices == {}
+
+
+def mounts(name):
+    """What a service mounts of this repository: its path there, by its path in the container."""
+    return {
+        target: ROOT / source
+        for source, target, *_ in (volume.split(":") for volume in EVERY[name]["volumes"])
+        if source.startswith("./")
+    }
+
+
+def test_images_of_others_are_pinned_and_get_files_that_exist_read_only():
+    others = set(EVERY) - set(SERVICES)
+    assert others == {"prometheus", "grafana"}
+    for name in others:
+        assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+", EVERY[name]["image"])
+        assert EVERY[name]["profiles"] == ["monitoring"]
+        assert all(path.is_file() for path in mounts(name).values())
+        assert all(one.endswith(":ro") for one in EVERY[name]["volumes"] if one.startswith("./"))
+        named = {one.split(":")[0] for one in EVERY[name]["volumes"] if not one.startswith("./")}
+        assert named <= set(COMPOSE["volumes"])
+
+
+def test_prometheus_asks_the_service_where_it_answers_and_has_its_alerts():
+    files = mounts("prometheus")
+    prometheus = yaml.safe_load(files["/etc/prometheus/prometheus.yml"].read_text())
+    ((target,),) = [one["targets"] for one in prometheus["scrape_configs"][0]["static_configs"]]
+    http = configuration.load_settings(env=service_settings("service")).settings.http
+    assert http.endpoint == f"http://{target}"
+    assert prometheus["rule_files"] == ["/etc/prometheus/alerts.yml"]
+    assert files["/etc/prometheus/alerts.yml"].name == "prometheus-alerts.yml"
+
+
+def test_grafana_finds_prometheus_in_the_services_network_and_the_dashboard():
+    files = mounts("grafana")
+    provisioning = "/etc/grafana/provisioning"
+    sources = yaml.safe_load(files[f"{provisioning}/datasources/scopeside.yml"].read_text())
+    (source,) = sources["datasources"]
+    where = EVERY["prometheus"]["network_mode"].removeprefix("service:")
+    assert urlsplit(source["url"]).hostname == where
+    boards = yaml.safe_load(files[f"{provisioning}/dashboards/scopeside.yml"].read_text())
+    home = EVERY["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home.startswith(boards["providers"][0]["options"]["path"])
+    assert files[home].name == "grafana-dashboard.json"
+
+
+def test_grafana_has_no_account_whose_password_everybody_knows():
+    variables = EVERY["grafana"]["environment"]
+    assert variables["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+    assert variables["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"

@@ -2,12 +2,14 @@
 
 import os
 import socket
+from threading import Event
 
 import pytest
 
-from live import ipc_endpoints, running
+from live import ipc_endpoints, running, two_phases
 from scopeside.runtime.lifecycle import State
 from scopeside.runtime.supervisor import Supervisor
+from scopeside.stages.embed.null import NullEmbedder
 
 BEAT = {"totals": {"segmented": 7, "dropped": {"overload": 2, "stale": 1}}, "rate_hz": 1.5}
 
@@ -81,3 +83,46 @@ def test_a_service_tells_its_whole_life(tmp_path, monkeypatch):
         words.index(word) for word in ("EXTEND_TIMEOUT_USEC=60000000", "READY=1", "STOPPING=1")
     ]
     assert order == sorted(order)
+
+
+def test_a_service_whose_compute_hangs_is_given_no_word_of_life_until_it_goes_on(
+    tmp_path, monkeypatch
+):
+    """The limit is a second here; the frame that hangs is one that the embedder does not finish."""
+    go_on = Event()
+
+    class Hanging(NullEmbedder):
+        armed = False
+
+        def embed(self, prepared, grid):
+            if self.armed:
+                go_on.wait(60)
+            return super().embed(prepared, grid)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+
+        def hear_until(wanted):
+            while True:
+                words = listener.recv(4096).decode().split("\n")
+                if wanted(words):
+                    return words
+
+        embedder = Hanging()
+        sets = ["http.stuck_s=1.0"]
+        with (
+            running(ipc_endpoints(tmp_path), sets=sets, embedder=embedder) as service,
+            service.publisher() as publisher,
+        ):
+            assert publisher.wait_for_subscriber(30)
+            embedder.armed = True
+            publisher.start("film")
+            publisher.frame(two_phases())
+            hung = hear_until(lambda words: words[0].startswith("STATUS=hangs"))
+            assert "compute" in hung[0]
+            assert "WATCHDOG=1" not in hung
+            embedder.armed = False
+            go_on.set()
+            hear_until(lambda words: "WATCHDOG=1" in words)

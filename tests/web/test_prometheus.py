@@ -52,6 +52,7 @@ def figures(*frames, **more):
         "replans": 2,
         "totals": accounting_map(books),
         "errors": {"connection_cut": 4},
+        "alarms": {'half "amorphous"': 2},
         "times": times.figures(),
         "queues": {"frames": {"waiting": 2, "capacity": 4, "displaced": 9}},
         "threads": {"compute": {"turns": 99, "age_s": 0.25}},
@@ -74,6 +75,7 @@ def test_the_books_become_counters_and_every_reason_is_there_before_its_first_dr
     assert value(found, "scopeside_frames_dropped_total", reason="bad_shape") == 0
     assert value(found, "scopeside_frames_missing") == 2
     assert value(found, "scopeside_errors_total", code="connection_cut") == 4
+    assert value(found, "scopeside_alarms_total", rule='half "amorphous"') == 2
     assert value(found, "scopeside_errors_total", code="record_failed") == 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import zmq
 
-from scopeside.binding import ipc_in_use
+from scopeside.binding import in_use, ipc_in_use
 from scopeside.checks.finding import Finding
 from scopeside.client.connection import reachable
 from scopeside.client.control import ControlClient
@@ -44,6 +44,8 @@ def endpoints(settings: Settings) -> Iterator[Finding]:
         ("control.endpoint", settings.control.endpoint),
     ):
         yield _bindable(key, endpoint, running=state is not None)
+    if not settings.http.off:
+        yield _bindable("http.endpoint", settings.http.endpoint, running=state is not None)
 
 
 def _running(endpoint: str) -> str | None:
@@ -55,7 +57,7 @@ def _running(endpoint: str) -> str | None:
 
 
 def _bindable(key: str, endpoint: str, *, running: bool) -> Finding:
-    problem = _ipc_problem(endpoint) if endpoint.startswith("ipc://") else _bind_problem(endpoint)
+    problem = _problem(endpoint)
     if problem is None:
         return Finding(section=SECTION, name=key, value=f"{endpoint} is free", ok=True)
     if running:
@@ -69,6 +71,15 @@ def _bindable(key: str, endpoint: str, *, running: bool) -> Finding:
         ok=False,
         fix=f"End what uses it, or choose another: --set {key}=...",
     )
+
+
+def _problem(endpoint: str) -> str | None:
+    scheme, _, rest = endpoint.partition("://")
+    if scheme == "ipc":
+        return _ipc_problem(endpoint)
+    if scheme in ("http", "https"):
+        return "another program uses it" if in_use(f"tcp://{rest}") else None
+    return _bind_problem(endpoint)
 
 
 def _bind_problem(endpoint: str) -> str | None:

@@ -15,7 +15,8 @@ from scopeside.commands.stopping import StopFlag, stopping
 from scopeside.commands.tap_lines import told
 from scopeside.errors import ConfigError, OutputError
 from scopeside.recording.tap import Tap, TapStatistics
-from scopeside.saving.listening import Saved, SaveListener
+from scopeside.saving.hearing import Heard, Hearing
+from scopeside.saving.listening import listen
 from scopeside.saving.spec import PROGRAM, SAVING, SaveSpec
 from scopeside.stages.reports import Reports
 
@@ -62,20 +63,20 @@ def run(args: argparse.Namespace) -> int:
         path=args.out, source=args.endpoint, queue_bytes=args.queue, queue_name="--queue"
     )
     with stopping() as stopped:
-        listener = SaveListener(args.endpoint, frames=args.frames, keys=client_keys(args))
+        hearing = Hearing(args.endpoint, frames=args.frames, keys=client_keys(args))
         reports = Reports(lambda event: _say(args, told(event)), interval_s=LINE_EVERY_S)
         try:
             tap = Tap(spec, report=reports.error, program=PROGRAM, wording=SAVING)
             _say(args, f"saving {args.endpoint} into {args.out}; Ctrl-C ends it")
             begun_s = time.monotonic()
             try:
-                listener.listen(tap, until=_Until(args, tap, reports, stopped, begun_s))
+                listen(hearing, tap, until=_Until(args, tap, reports, stopped, begun_s))
             finally:
                 statistics = tap.close()
                 reports.flush(everything=True)
-                _conclude(args, listener, statistics, time.monotonic() - begun_s)
+                _conclude(args, hearing, statistics, time.monotonic() - begun_s)
         finally:
-            listener.close()
+            hearing.close()
     if statistics.error is not None:
         raise OutputError(statistics.error)
     return 0
@@ -99,7 +100,7 @@ class _Until:
         self._begun_s = begun_s
         self._say_s = begun_s + LINE_EVERY_S
 
-    def __call__(self, saved: Saved) -> bool:
+    def __call__(self, saved: Heard) -> bool:
         now_s = time.monotonic()
         self._reports.flush()
         if now_s >= self._say_s:
@@ -118,15 +119,15 @@ class _Until:
 
 
 def _conclude(
-    args: argparse.Namespace, listener: SaveListener, statistics: TapStatistics, seconds: float
+    args: argparse.Namespace, hearing: Hearing, statistics: TapStatistics, seconds: float
 ) -> None:
-    saved = listener.saved
+    saved = hearing.heard
     lost = [
         f"{count} {what}"
         for count, what in (
             (statistics.dropped, "for which the disk was too slow"),
             (saved.missed, "that did not arrive"),
-            (saved.malformed, f"messages that could not be read ({listener.last_problem})"),
+            (saved.malformed, f"messages that could not be read ({hearing.last_problem})"),
             (saved.unpaired, "saved without their frame"),
         )
         if count

@@ -79,6 +79,7 @@ class ServiceCommands:
         return {
             **self.status(),
             "ingest": self._settings.ingest.endpoint,
+            "alarms": self._steering.fired(),
             **self._measures.figures(percentiles=percentiles),
         }
 

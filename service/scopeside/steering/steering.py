@@ -106,6 +106,10 @@ class Steering:
         """The rules in force."""
         return self._alarms.rules
 
+    def fired(self) -> dict[str, int]:
+        """Return how often each rule in force has raised its alarm."""
+        return {name: int(state["fired"]) for name, state in self._alarms.states().items()}
+
     def published(self, segmentation: Segmentation) -> None:
         """Take note of a segmentation whose result was sent."""
         self._newest.put(segmentation)

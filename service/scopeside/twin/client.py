@@ -6,13 +6,14 @@ Shapes: Y, X pixels.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from scopeside.client.control import ControlClient
-from scopeside.errors import EndpointError, ServiceError
+from scopeside.client.result import Result
+from scopeside.errors import EndpointError, NoResultError, ServiceError
 from scopeside.messages import UInt8
 from scopeside.twin.optics import Beam
 from scopeside.wire.arrays import decode_array
@@ -93,6 +94,21 @@ class TwinClient:
         """
         reply = self._call("acquire", frames=frames, dwell_s=dwell_s)
         return int(reply["first"]) + int(reply["frames"]) - 1
+
+    def see(self, results: Iterable[Result], *, dwell_s: float | None = None) -> Result:
+        """Expose one frame and return its result, from a stream of all results.
+
+        A stream of the newest only will not do: nothing comes after a result that ZeroMQ leaves
+        out in favour of the next one. Raises NoResultError where the stream ends before.
+        """
+        reply = self._call("acquire", frames=1, dwell_s=dwell_s)
+        for result in results:
+            if (result.series, result.frame) == (reply["series"], reply["first"]):
+                return result
+        raise NoResultError(
+            f"No result of frame {reply['first']} of series {reply['series']} came: see whether "
+            "the service dropped it, and why, with `scopeside watch`."
+        )
 
     def fov(self, width_m: float) -> Standing:
         """Change the magnification: the width of what a frame shows, in metres."""

@@ -103,6 +103,12 @@ def _service(figures: Figures) -> Iterator[Metric]:
     for code, count in (dict.fromkeys(ERRORS, 0) | dict(figures["errors"])).items():
         errors.add_metric([code], count)
     yield errors
+    alarms = CounterMetricFamily(
+        "scopeside_alarms", "Alarms that a rule in force has raised.", labels=["rule"]
+    )
+    for rule, count in figures["alarms"].items():
+        alarms.add_metric([rule], count)
+    yield alarms
 
 
 def _frames(totals: Figures) -> Iterator[Metric]:

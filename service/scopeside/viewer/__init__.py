@@ -1,0 +1,1 @@
+"""A running service in napari: the newest frame, its communities and their confidence."""
