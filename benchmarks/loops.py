@@ -46,7 +46,7 @@ TOLERANCE = 0.03
 def main() -> int:
     parser = quick_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="specimens of each loop")
-    parser.add_argument("--first", type=int, default=200, help="seed of the first specimen")
+    parser.add_argument("--first", type=int, default=300, help="seed of the first specimen")
     parser.add_argument("--only", choices=tuple(LOOPS), help="one loop")
     parser.add_argument("--calibrate", action="store_true")
     args = parser.parse_args()

@@ -47,7 +47,8 @@ def rate_rows(found: Measurement) -> list[Row]:
             for key in ("p50", "p99", "max"):
                 value_s = spent.get(f"{key}_s")
                 row[f"response_{key}_ms"] = value_s and significant(1e3 * value_s)
-            row["lost"] = why_not(step) or "0"
+            row["lost"] = step["lost"]
+            row["why"] = why_not(step) or "-"
             row["cores"] = significant(step["usage"]["cores"])
             row["other_cores"] = significant(step["usage"]["other_cores"])
             row["holds"] = "yes" if step["holds"] else "no"

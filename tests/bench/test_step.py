@@ -68,6 +68,23 @@ def test_a_stall_at_the_end_is_not_taken_for_a_queue():
     assert not queue_grows([*calm, (3.9, 0.4), (3.95, 0.35)])
 
 
+def test_a_stall_that_is_still_being_worked_off_is_not_taken_for_a_queue():
+    """At 0.85 of the capacity 0.3 s of standstill take two more seconds to make good."""
+    service_N = np.full(80, 1.0 / CAPACITY_HZ)
+    service_N[45] += 0.3
+    assert not queue_grows(responses(service_N, 0.85 * CAPACITY_HZ))
+
+
+def test_a_wait_that_changes_by_less_than_a_frame_is_no_queue():
+    """As where the service warms up a little: 90 ms more in 30 frames, 100 ms apart."""
+    assert not queue_grows([(n / 10.0, 0.05 + 0.09 * n / 29.0) for n in range(30)])
+
+
+def test_a_wait_that_grows_by_a_hundredth_of_the_time_is_within_what_is_known():
+    assert not queue_grows([(n / 100.0, 0.01 + 0.01 * n / 100.0) for n in range(1000)])
+    assert queue_grows([(n / 100.0, 0.01 + 0.03 * n / 100.0) for n in range(1000)])
+
+
 def test_a_queue_that_is_worked_off_is_no_growing_one():
     assert not queue_grows([(n / 20.0, 0.5 - 0.005 * n) for n in range(80)])
 

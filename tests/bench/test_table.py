@@ -62,3 +62,7 @@ def test_ratios_over_the_loop_are_told():
     told = text_of(made)
     assert "Scopeside, chips mode, bf16 | 1000.00 (1000.00 to 1000.00) | 500.0" in told
     assert "10.00 (10.00 to 10.00)" in told
+    # Both names and their precision have to be read: nothing may be cut for want of width.
+    beside = [rows for heading, rows in tables(made) if "loop" in heading or "Times" in heading]
+    assert [len(rows) for rows in beside] == [4, 2]
+    assert all(len("  ".join(row)) < 100 for rows in beside for row in rows)

@@ -10,6 +10,7 @@ import zmq
 from scopeside import cli
 from scopeside.client.publisher import FramePublisher
 from scopeside.commands import record
+from scopeside.recording import listening
 from scopeside.recording.tap import Tap
 
 
@@ -73,7 +74,8 @@ def pushing(endpoint, messages):
     context.term()
 
 
-def test_what_a_pull_socket_had_fetched_ahead_is_counted_and_said(tmp_path, capsys):
+def test_what_a_pull_socket_had_fetched_ahead_is_counted_and_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(listening, "COUNTING_S", 30.0)  # no pause of this machine ends it
     endpoint, report = f"ipc://{tmp_path}/f", tmp_path / "report.json"
     words = [
         "record",
@@ -91,6 +93,31 @@ def test_what_a_pull_socket_had_fetched_ahead_is_counted_and_said(tmp_path, caps
     found = json.loads(report.read_text())
     assert (found["recorded"], found["messages"], found["left_behind"]) == (5, 5, 25)
     assert "25 more messages at least were taken from the sender" in capsys.readouterr().out
+
+
+def test_counting_what_was_fetched_ahead_does_not_empty_a_sender_that_goes_on(tmp_path):
+    endpoint, done, sent_all = f"ipc://{tmp_path}/f", threading.Event(), threading.Event()
+
+    def send_on():
+        with FramePublisher(endpoint, socket="push", hwm_messages=1, linger_s=0.0) as publisher:
+            for _ in range(100_000):
+                while not publisher.ready(0.01):
+                    if done.is_set():
+                        return
+                publisher.send([b"x"])
+        sent_all.set()
+
+    listener = listening.Listener(endpoint, socket="pull")
+    sender = threading.Thread(target=send_on)
+    sender.start()
+    try:
+        assert listener._socket.poll(30_000)
+        assert listener.left_behind() > 0
+        assert not sent_all.is_set()
+    finally:
+        done.set()
+        sender.join()
+        listener.close()
 
 
 def test_where_nothing_was_fetched_ahead_nothing_is_said_of_it(tmp_path, capsys):

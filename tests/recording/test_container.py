@@ -263,3 +263,10 @@ def test_it_ends_well_before_the_disk_is_full(tmp_path):
     assert store.committed == 4
     with Recording(tmp_path / "run.h5") as recording:
         assert (len(recording), recording.complete) == (4, False)
+
+
+def test_a_stream_that_broke_off_is_closed_and_not_whole(tmp_path):
+    path = write(tmp_path / "run.h5", series_messages("film", 3), dropped_after=None)
+    with Recording(path) as recording:
+        assert (len(recording), recording.complete, recording.lacks) == (5, False, None)
+        assert verify(recording).sound

@@ -200,6 +200,22 @@ def test_a_recording_process_that_is_killed_is_noticed_and_costs_only_itself(tmp
         assert (len(recording), recording.complete) == (12, False)
 
 
+def test_a_stream_without_a_pause_notices_too_that_nothing_is_recorded(tmp_path, open_tap):
+    """Where the next message is always there nobody looks; and no disk is blamed for it."""
+    told = []
+    tap = open_tap(
+        RecordSpec(path=tmp_path / "run.h5", source="x"),
+        report=lambda code, _sentence: told.append(code),
+    )
+    (message, *_) = series_messages("film", 1)
+    assert offer(tap, message)
+    tap._process.send_signal(signal.SIGKILL)
+    wait_until(lambda: not offer(tap, message) and tap.error is not None)
+    assert told == ["record_failed"]
+    statistics = tap.close()
+    assert statistics.offered == statistics.recorded + statistics.dropped
+
+
 def test_a_recording_that_cannot_begin_says_so_at_once(tmp_path):
     with pytest.raises(OutputError, match="folder that exists"):
         Tap(RecordSpec(path=tmp_path / "absent" / "run.h5", source="x"))

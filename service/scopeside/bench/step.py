@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from scopeside.bench.histogram import Durations
 from scopeside.bench.ledger import RESPONSE, Answered, answered
@@ -138,27 +136,20 @@ def offer(
 def queue_grows(timeline: Sequence[tuple[float, float]]) -> bool:
     """Whether responses grow with the due time, as before a server that takes less than comes.
 
-    At a rate r above the capacity c every second adds 1 - c / r seconds of waiting. It must show
-    from the third quarter of the step to the fourth, since a queue that settles grows at first
-    too, and from the first to the fourth, where by chance alone two neighbours may differ; and
-    the last frames must wait one more frame than the first ones did. Medians, so that a single
-    stall is none. Of fewer than four frames nothing can be said.
+    At a rate r above the capacity c every second adds 1 - c / r seconds of waiting, to the least
+    wait too, while below it a queue empties between what makes it long (stalls, a few slow
+    frames). So the least response of the last quarter of the step is held against the least one
+    of the first: it must be longer by one frame, and by `GROWTH_MOST` of the time between. Of
+    fewer than four frames nothing can be said.
     """
     if len(timeline) < 4:
         return False
     quarter = len(timeline) / 4.0
-    edges = [round(place * quarter) for place in range(5)]
-    due_s, response_s = (
-        [statistics.median(one[which] for one in timeline[a:b]) for a, b in pairwise(edges)]
-        for which in (0, 1)
-    )
+    first, last = timeline[: round(quarter)], timeline[round(3.0 * quarter) :]
+    gained_s = min(spent_s for _, spent_s in last) - min(spent_s for _, spent_s in first)
+    between_s = last[0][0] - first[0][0]
     period_s = (timeline[-1][0] - timeline[0][0]) / (len(timeline) - 1)
-    whole_s, late_s = response_s[3] - response_s[0], response_s[3] - response_s[2]
-    return (
-        late_s > GROWTH_MOST * (due_s[3] - due_s[2])
-        and whole_s > GROWTH_MOST * (due_s[3] - due_s[0])
-        and whole_s > period_s
-    )
+    return gained_s > max(period_s, GROWTH_MOST * between_s)
 
 
 def _wait_for_results(

@@ -22,8 +22,9 @@ HWM_MESSAGES = {"sub": 1000, "pull": 1}
 """Messages that ZeroMQ holds while Python is busy; the tap's queue is what absorbs bursts. Of a
 PULL few: nobody else gets what is held at the end, and its sender waits in any case."""
 
-MOST_LEFT = 100
-"""Where to stop counting what was fetched ahead: a sender that goes on refills it."""
+COUNTING_S = 0.05
+"""Where to stop counting what was fetched ahead: a sender that goes on refills it, so that counting
+for long would take from it what another receiver could have had."""
 
 _LEFT_MS = 20
 
@@ -100,8 +101,8 @@ class Listener:
 
         ZeroMQ and the system fetch ahead: one message has to go before the next one shows.
         """
-        count = 0
-        while self._lossless and count < MOST_LEFT and self._socket.poll(_LEFT_MS):
+        count, until_s = 0, time.monotonic() + COUNTING_S
+        while self._lossless and time.monotonic() < until_s and self._socket.poll(_LEFT_MS):
             self._socket.recv_multipart(copy=False)
             count += 1
         return count

@@ -54,7 +54,8 @@ class Recorder:
         self._count = _Count()
         self._store: MessageStore | None = None
         self._dropped_after: int | None = None
-        """What the tap dropped at the end; None until it has said that this is the end."""
+        """What the tap dropped at the end; None until it has said that this is the end, and where
+        it was killed before it could."""
 
     def run(self) -> int:
         """Record to the end; return the exit code, after the tap has been told."""
@@ -65,7 +66,7 @@ class Recorder:
             # Told apart from the end, which waits for the disk to confirm all of it.
             self._store.commit()
             self._tell()
-            self._store.close(dropped_after=self._dropped_after or 0)
+            self._store.close(dropped_after=self._dropped_after)
             self._tell(closed=True)
         except FatalError as error:
             self._tell(error=str(error))

@@ -85,9 +85,9 @@ class SplitRecording:
         self._file.commit()
         self.committed = self._in_closed_files + self._file.messages
 
-    def close(self, *, dropped_after: int) -> None:
-        """Commit and end the recording."""
-        self._end_file(dropped_after=dropped_after)
+    def close(self, *, dropped_after: int | None) -> None:
+        """Commit and end the recording; see `MessageStore` for None."""
+        self._end_file(dropped_after=dropped_after or 0, whole=dropped_after is not None)
 
     def _end_file(self, *, dropped_after: int = 0, whole: bool = True, last: bool = True) -> None:
         self._file.close(dropped_after=dropped_after, whole=whole, last=last)

@@ -29,6 +29,9 @@ class MessageStore(Protocol):
         """Hand everything to the operating system: a process killed now loses nothing."""
         ...
 
-    def close(self, *, dropped_after: int) -> None:
-        """Commit and end the recording, noting what was dropped after the last message."""
+    def close(self, *, dropped_after: int | None) -> None:
+        """Commit and end the recording, noting what was dropped after the last message.
+
+        None where nobody knows, since the stream broke off: it is not marked as whole.
+        """
         ...

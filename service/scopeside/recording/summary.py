@@ -92,7 +92,7 @@ def summarise(recording: Recording) -> Summary:
         seconds=0.0 if first_ns is None or last_ns is None else (last_ns - first_ns) / 1e9,
         longest_gap_s=longest_ns / 1e9,
         dropped=dropped + recording.dropped_after,
-        torn=recording.files[-1].torn,
+        torn=sum(file.torn for file in recording.files),
         complete=recording.complete,
         lacks=recording.lacks,
         source=facts.source,

@@ -172,8 +172,9 @@ class Tap:
         stamp = encode_stamp(round(at_s * 1e9), at_ns, self._dropped_untold)
         try:
             self._socket.send_multipart([stamp, *parts], zmq.NOBLOCK, copy=False)
-        except zmq.Again:  # nobody is at the other end: `look` finds out why
-            self._drop()
+        except zmq.Again:  # nobody is at the other end, and no disk is too slow
+            self.look()
+            self._count_dropped()
             return False
         self._sent += 1
         self._sent_bytes += size
@@ -241,9 +242,12 @@ class Tap:
         held = self._sent_bytes - self._progress.bytes + MESSAGE_BYTES * under_way
         return under_way == 0 or held + size + MESSAGE_BYTES <= self._spec.queue_bytes
 
-    def _drop(self) -> None:
+    def _count_dropped(self) -> None:
         self._dropped += 1
         self._dropped_untold = min(self._dropped_untold + 1, MOST_DROPPED)
+
+    def _drop(self) -> None:
+        self._count_dropped()
         if self._error is None:
             self._report(
                 f"{self._wording.code}{OVERLOAD}",

@@ -56,7 +56,7 @@ def verify(recording: Recording) -> Verdict:
         payload_bytes=size,
         damaged=tuple(damaged),
         damaged_count=count,
-        torn=recording.files[-1].torn,
+        torn=sum(file.torn for file in recording.files),
         backwards=backwards,
         complete=recording.complete,
         lacks=recording.lacks,

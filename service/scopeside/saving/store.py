@@ -68,9 +68,13 @@ class RunStore:
     def commit(self) -> None:
         """Nothing waits."""
 
-    def close(self, *, dropped_after: int) -> None:
-        """Say that the run is at its end, and how many results were dropped on the way to it."""
-        self._ours |= {"closed": True, "not_saved": self._dropped + dropped_after}
+    def close(self, *, dropped_after: int | None) -> None:
+        """Say that the run is at its end, and how many results were dropped on the way to it.
+
+        A run that broke off, None, is at no end.
+        """
+        whole, after = dropped_after is not None, dropped_after or 0
+        self._ours |= {"closed": whole, "not_saved": self._dropped + after}
         with _writing(self._path):
             for image in self._open:
                 image.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 _GAUGES = (
     ("use_percent", "scopeside_gpu_use_ratio", "Share of time in which a kernel ran.", 0.01),
@@ -19,6 +19,12 @@ _GAUGES = (
     ("power_w", "scopeside_gpu_power_watts", "Power that the card draws.", 1.0),
     ("sm_clock_hz", "scopeside_gpu_sm_clock_hertz", "Clock of the processors.", 1.0),
     ("memory_clock_hz", "scopeside_gpu_memory_clock_hertz", "Clock of the memory.", 1.0),
+    (
+        "tile_chips",
+        "scopeside_gpu_tile_chips",
+        "Chips embedded at once; halved where the card's memory ran out.",
+        1.0,
+    ),
 )
 
 
@@ -31,6 +37,15 @@ def gpu_metrics(gpu: Mapping[str, Any]) -> Iterator[Metric]:
             family = GaugeMetricFamily(name, words, labels=["gpu"])
             family.add_metric([title], factor * value)
             yield family
+    shortages = gpu.get("out_of_memory")
+    if shortages is not None:
+        counter = CounterMetricFamily(
+            "scopeside_gpu_out_of_memory_frames",
+            "Frames lost because the card's memory ran out while they were computed.",
+            labels=["gpu"],
+        )
+        counter.add_metric([title], shortages)
+        yield counter
     memory = gpu.get("memory_bytes")
     if memory is not None:
         family = GaugeMetricFamily(

@@ -19,11 +19,29 @@ from scopeside.web.history import Cursor
 from scopeside.web.hub import Hub, Want
 from scopeside.web.picture import size_for
 
-ACTIONS = ("name", "pause", "resume", "targets", "rules", "reference")
-"""What a page may ask of the service; nothing that ends it or changes what it computes."""
+ACTIONS = {
+    "name": {"community", "name"},
+    "pause": set[str](),
+    "resume": set[str](),
+    "targets": {"community", "count", "strategy"},
+    "rules": {"action", "rule", "name"},
+    "reference": set[str](),
+}
+"""What a page may ask of the service, and with which arguments; nothing that ends it or changes
+what it computes."""
+
+NOT_OURS = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What messages raise that no page of ours sends."""
 
 STATE_S = 1.0
 """Least time between two states: plots and figures that change faster cannot be read."""
+
+
+MOST_VIEWERS = 64
+"""Pages open at a time; the next is told so, and tries again."""
+
+TRY_AGAIN = 1013
+"""WebSocket's code for it (IANA's registry of close codes)."""
 
 
 class Viewer:
@@ -39,6 +57,9 @@ class Viewer:
     async def run(self) -> None:
         """Answer until the page goes away."""
         await self._socket.accept()
+        if self._hub.viewers >= MOST_VIEWERS:
+            await self._socket.close(TRY_AGAIN, f"{MOST_VIEWERS} pages are open already")
+            return
         self._hub.viewers += 1
         try:
             while True:
@@ -65,9 +86,10 @@ class Viewer:
                 self._begin(kind, self._state(frames, service, int(asked["event"])))
             elif kind == "call":
                 number = int(asked["id"])
-                self._begin(f"call {number}", self._call(number, asked["cmd"], asked["arguments"]))
-        except (ValueError, KeyError, TypeError):
-            return  # Not from a page of ours: nothing to answer.
+                cmd, arguments = str(asked["cmd"]), dict(asked["arguments"])
+                self._begin(f"call {number}", self._call(number, cmd, arguments))
+        except NOT_OURS:
+            return  # Nothing to answer.
 
     def _begin(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         """Do this in place of what the page asked before under the same name."""
@@ -102,8 +124,10 @@ class Viewer:
 
     async def _call(self, number: int, cmd: str, arguments: dict[str, Any]) -> None:
         reply: dict[str, Any] = {"type": "reply", "id": number}
-        if cmd not in ACTIONS:
-            await self._send(reply | {"ok": False, "why": f"A page may not ask for {cmd!r}."})
+        refused = arguments.keys() - ACTIONS.get(cmd, set())
+        if cmd not in ACTIONS or refused:
+            what = f"{cmd!r}{' with ' if refused else ''}{', '.join(map(repr, refused))}"
+            await self._send(reply | {"ok": False, "why": f"A page may not ask for {what}."})
             return
         try:
             reply |= {"ok": True, "reply": await self._hub.act(cmd, arguments)}
