@@ -1,10 +1,12 @@
 """What a loop asks for, and what of it a process that is started anew still knows."""
 
+import re
+
 import pytest
 
 from scopeside.messages import Accounting
 from scopeside.rule_settings import rule_from
-from scopeside.steering.state_file import read_state
+from scopeside.steering.state_file import read_state, write_state
 from scopeside.steering.steering import Steering
 from scopeside.wire.control import RulesRequest, VisitedPoints
 
@@ -12,9 +14,16 @@ CONFIGURED = [
     rule_from({"name": name, "watch": "fraction", "above": 0.5}) for name in ("stop", "go")
 ]
 
+LIST = VisitedPoints(v=1, cmd="visited", action="list")
+
 
 @pytest.fixture
-def started(tmp_path):
+def faults():
+    return []
+
+
+@pytest.fixture
+def started(tmp_path, faults):
     """Starts a process's steering on one state file, after the one before it has ended."""
     running = []
 
@@ -24,7 +33,7 @@ def started(tmp_path):
         steering = Steering(
             rules,
             emit=lambda event: None,
-            fault=lambda code, message: pytest.fail(message),
+            fault=lambda code, message: faults.append((code, message)),
             totals=Accounting,
             state_file=tmp_path / "s.state",
         )
@@ -62,3 +71,33 @@ def test_rules_that_were_changed_live_stay_changed_after_a_restart(started):
     assert again.rules[0].above == 0.7
     change(again, action="set", rule={"name": "go", "watch": "appears"})
     assert "go" in [rule.name for rule in started().rules], "set again, it is no longer removed"
+
+
+POINT = {"series": None, "y_px": None, "x_px": None, "stage_m": [1e-9, 2e-9]}
+PERCENT = {"name": "late", "watch": "fraction", "above": 50}
+
+
+@pytest.mark.parametrize(
+    ("part", "why", "points", "rules"),
+    [
+        ({"rules": {"set": [PERCENT], "removed": ["go"]}}, "rules .* 'late' is not", 1, 2),
+        ({"visited": [{"series": 1}]}, "visited points .* no sense", 0, 1),
+        ({"rules": 7, "visited": 7}, "visited points .* no sense", 0, 2),
+    ],
+)
+def test_a_part_that_makes_no_sense_costs_that_part_alone(
+    started, faults, tmp_path, part, why, points, rules
+):
+    good = {
+        "identities": {"looks": "some"},
+        "visited": [POINT],
+        "rules": {"set": [], "removed": ["go"]},
+    }
+    write_state(tmp_path / "s.state", good | part)
+    steering = started()
+    assert (len(steering.visited(LIST)["points"]), len(steering.rules)) == (points, rules)
+    assert read_state(tmp_path / "s.state")["identities"] == good["identities"]
+    (aside,) = tmp_path.glob("s.state.unusable-*")
+    assert {"identities", *part} <= set(read_state(aside))
+    assert faults[0][0] == "state_refused"
+    assert re.search(why, faults[0][1])

@@ -94,7 +94,7 @@ class Keeper:
                 restore(state)
             except ConfigError as error:
                 self._owned[section] = None
-                self._refuse(str(error))
+                self.refuse(str(error))
         self._memory = memory
         if not self._path.exists():
             # It was put aside: what is still good must not wait for a frame to be in a file again.
@@ -188,16 +188,12 @@ class Keeper:
         try:
             state = read_state(self._path)
         except ConfigError as error:
-            self._refuse(str(error))
+            self.refuse(str(error))
             return {}
         return state or {}
 
     def refuse(self, why: str) -> None:
-        """Put the file aside and begin with nothing, since what it holds makes no sense."""
-        self._owned = dict.fromkeys(self._owned)
-        self._refuse(why)
-
-    def _refuse(self, why: str) -> None:
+        """Put the file aside, since it or a part of it cannot be used, and say so."""
         kept = ""
         if self._path.exists():
             try:

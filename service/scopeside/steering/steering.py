@@ -22,6 +22,9 @@ from scopeside.wire.events import Event, targets
 SETTLE_S = 2.0
 """Longest that a reply waits for the disk."""
 
+_SENSELESS = (ConfigError, KeyError, TypeError, ValueError, AttributeError)
+"""What a part of a state file raises that was not written here, or not by this version."""
+
 
 class Steering:
     """Evaluates rules and answers `targets`, `visited` and `rules`.
@@ -165,11 +168,14 @@ class Steering:
         }
 
     def _restore(self, keeper: Keeper) -> None:
+        """Take each part by itself: a rule that is no longer allowed must not cost the names."""
+        loaded = keeper.loaded
         try:
-            points = [VisitedPoint.from_map(one) for one in keeper.loaded.get("visited", ())]
-            changes = RuleChanges.from_map(keeper.loaded.get("rules", {"set": (), "removed": ()}))
-        except (ConfigError, KeyError, TypeError, ValueError, AttributeError) as error:
-            keeper.refuse(f"The state file makes no sense here: {error!r}.")
-            return
-        self._visited.restore(points)
-        self._changes = changes
+            self._visited.restore([VisitedPoint.from_map(one) for one in loaded.get("visited", ())])
+        except _SENSELESS as error:
+            keeper.refuse(f"The visited points in the state file make no sense here: {error!r}.")
+        try:
+            self._changes = RuleChanges.from_map(loaded.get("rules", {"set": (), "removed": ()}))
+        except _SENSELESS as error:
+            why = str(error) if isinstance(error, ConfigError) else f"{error!r}."
+            keeper.refuse(f"The rules in the state file make no sense here: {why}")
