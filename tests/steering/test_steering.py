@@ -101,3 +101,5 @@ def test_a_part_that_makes_no_sense_costs_that_part_alone(
     assert {"identities", *part} <= set(read_state(aside))
     assert faults[0][0] == "state_refused"
     assert re.search(why, faults[0][1])
+    told = steering.figures()["state_file"]["refused"]
+    assert told == [message for _, message in faults], "who asks later is told too"

@@ -55,6 +55,7 @@ class Keeper:
         self._wanted = self._written = 0
         self._saved_ns: int | None = None
         self._error: str | None = None
+        self._refused: list[str] = []
         self._closing = False
         self._due_s = 0.0
         self._memory: Memory | None = None
@@ -129,7 +130,12 @@ class Keeper:
 
     def figures(self) -> dict[str, Any]:
         """Return what `status` says of the file."""
-        return {"file": str(self._path), "saved_ns": self._saved_ns, "error": self._error}
+        return {
+            "file": str(self._path),
+            "saved_ns": self._saved_ns,
+            "refused": list(self._refused),
+            "error": self._error,
+        }
 
     def close(self, timeout_s: float) -> None:
         """Write what is wanted, and end; the thread that looks must have ended."""
@@ -203,4 +209,6 @@ class Keeper:
                     f"{why} And it cannot be put aside ({error.strerror}): move {self._path} away,"
                     " or choose another state.file."
                 ) from error
-        self._fault("state_refused", f"{why}{kept}")
+        # In the status too: hardly anybody hears the events of a service that starts.
+        self._refused.append(f"{why}{kept}")
+        self._fault("state_refused", self._refused[-1])
