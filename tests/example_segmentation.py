@@ -85,6 +85,8 @@ def segmentation(**frame: Any) -> Segmentation:
 
 FRONT = Front(
     between=(2, 5),
+    y_px=47.5,
+    x_px=33.5,
     position_px=33.5,
     position_m=None,
     speed_px_per_s=None,

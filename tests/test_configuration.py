@@ -326,6 +326,22 @@ def test_the_rules_that_the_documentation_shows_are_allowed(tmp_path):
             "above = 1\n[[rules]]\nname = 'x'\nwatch = 'fractions'",
             "rules[2] (file FILE): Rule 'x' is not allowed: watch must be one of fraction,",
         ),
+        (
+            "above = 1\n[[rules]]\nname = 'x'\nwatch = 'fraction'\nabove = 50",
+            "rules[2] (file FILE): Rule 'x' is not allowed: above = 50 is no share: it lies",
+        ),
+        (
+            "above = 1\n[[rules]]\nname = 'x'\nwatch = 'confidence'\nbelow = -0.1",
+            "rules[2] (file FILE): Rule 'x' is not allowed: below = -0.1 is no share",
+        ),
+        (
+            "figure = 'share'\nabove = 20",
+            "rules[1] (file FILE): Rule 'lost' is not allowed: above = 20 is no share",
+        ),
+        (
+            "above = 1\n[[rules]]\nname = 'x'\nwatch = 'front'\nbetween = [2, 2]\nabove = 1",
+            "rules[2] (file FILE): Rule 'x' is not allowed: community 2 has no front with itself",
+        ),
     ],
 )
 def test_a_wrong_rule_is_refused_by_its_name_and_key(tmp_path, second, says):

@@ -236,11 +236,14 @@ class Front:
     """The line along which two communities meet: `y * normal[0] + x * normal[1] = position_px`.
 
     `between` ascends, and `normal` (a unit vector `(y, x)`) points from the first to the second.
-    Pixel centres lie at whole numbers. Speeds are along the normal and None until the front was
-    seen twice, those a second also where time does not go on; metres need a calibrated frame.
+    Pixel centres lie at whole numbers. `y_px` and `x_px` are its middle, which does not jump where
+    the normal turns, as the position does. Speeds are along the normal and None until the front
+    was seen twice, those a second also where time does not go on; metres need a calibrated frame.
     """
 
     between: tuple[int, int]
+    y_px: float
+    x_px: float
     position_px: float
     position_m: float | None
     speed_px_per_s: float | None

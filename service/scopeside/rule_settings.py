@@ -24,6 +24,12 @@ CommunityId = Annotated[int, Field(ge=1, le=2**16 - 1, strict=True)]
 CommunityRef = CommunityId | Text
 
 
+def _require_share(key: str, value: float | None) -> None:
+    """Raise ValueError for a share in percent, which would never be reached and never said."""
+    if value is not None and not 0.0 <= value <= 1.0:
+        raise ValueError(f"{key} = {value:g} is no share: it lies between 0 and 1")
+
+
 class AnyRule(Section):
     name: Text
     """What its alarms are called by; no two rules share one."""
@@ -65,6 +71,12 @@ class CommunityRule(LevelRule):
     community: CommunityRef | None = None
     """Id or name; any community, each by itself, when absent."""
 
+    @model_validator(mode="after")
+    def _a_share(self) -> CommunityRule:
+        for key in ("above", "below", "crosses"):
+            _require_share(key, getattr(self, key))
+        return self
+
 
 class DescriptorRule(LevelRule):
     """A descriptor of order of a community; measured while `descriptors.enabled` is on."""
@@ -97,6 +109,8 @@ class FrontRule(LevelRule):
 
     watch: Literal["front"]
     figure: Literal[
+        "y_px",
+        "x_px",
         "position_px",
         "position_m",
         "speed_px_per_s",
@@ -108,7 +122,17 @@ class FrontRule(LevelRule):
     """Which one, by its key in results."""
     between: tuple[CommunityRef, CommunityRef] | None = None
     """Ids or names; any two communities when absent. Positions and speeds count from the first
-    towards the second, or from the lower id to the higher."""
+    towards the second, or from the lower id to the higher: so a position is negative where the
+    first lies at the right or the bottom, and jumps where the front turns. `y_px` and `x_px`, its
+    mean row and column, do neither."""
+
+    @model_validator(mode="after")
+    def _two_sides(self) -> FrontRule:
+        # Two communities may share a name, and have a front.
+        one, other = self.between or (None, None)
+        if isinstance(one, int) and one == other:
+            raise ValueError(f"community {one} has no front with itself")
+        return self
 
 
 class LatencyRule(AnyRule):
@@ -133,6 +157,12 @@ class DropsRule(AnyRule):
     """How many seconds back are counted."""
     hysteresis: Annotated[float, Field(ge=0.0)] = 0.0
     """How far the figure must fall below the value before the rule is armed again."""
+
+    @model_validator(mode="after")
+    def _a_share(self) -> DropsRule:
+        if self.figure == "share":
+            _require_share("above", self.above)
+        return self
 
 
 Rule = Annotated[

@@ -53,6 +53,10 @@ def test_fronts_become_records_and_an_older_service_has_none():
     assert (decoded.between, decoded.normal) == ((1, 2), (0.0, 1.0))
     assert (decoded.position_m, decoded.speed_px_per_s) == (1e-9, None)
     assert decoded.speed_px_per_frame == 2.0
+    assert (decoded.y_px, decoded.x_px) == (None, None), "an older service does not say"
+    front |= {"y_px": 7, "x_px": 33.5}
+    (decoded,) = Result.from_bytes(packed(result(fronts=[front]))).fronts
+    assert (decoded.y_px, decoded.x_px) == (7.0, 33.5)
     assert Result.from_bytes(packed(result())).fronts == ()
 
 

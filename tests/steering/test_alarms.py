@@ -93,6 +93,19 @@ def test_a_community_that_is_gone_has_no_fraction_left():
     assert (event["community"], event["value"]) == (2, 0.0)
 
 
+def test_a_name_that_is_taken_away_is_no_community_that_is_gone():
+    bench = Bench(
+        {"watch": "fraction", "community": "amorphous", "below": 0.1},
+        {"watch": "vanishes", "community": "amorphous"},
+    )
+    assert bench.frame(halves(), names=NAMES) == []
+    assert bench.frame(halves(), names=NAMES | {2: "glass"}) == []
+    assert bench.frame(np.ones((8, 8)), vanished=(2,), names=NAMES) == []
+    assert bench.frame(halves(), appeared=(2,), names=NAMES) == []
+    told = bench.frame(np.ones((8, 8)), vanished=(2,), names=NAMES)
+    assert [event["rule"] for event in told] == ["r0", "r1"], "now it is gone"
+
+
 def test_without_a_community_each_is_followed_by_itself():
     bench = Bench({"watch": "confidence", "below": 0.5})
     confidence_YX = np.full((16, 24), 200, np.uint8)
@@ -138,6 +151,8 @@ def test_descriptors_are_followed_where_they_are_measured():
 
 FRONT = Front(
     between=(1, 2),
+    y_px=7.5,
+    x_px=10.0,
     position_px=10.0,
     position_m=None,
     speed_px_per_s=None,
@@ -255,6 +270,21 @@ def test_a_front_is_followed_from_the_first_named_to_the_second():
     assert [(event["rule"], event["value"]) for event in told] == [("r1", 3.0), ("r2", 16.0)]
     (event,) = bench.frame(halves(), fronts=[FRONT], names=NAMES)
     assert (event["rule"], event["value"], event["direction"]) == ("r0", -10.0, "above")
+
+
+def test_a_line_of_the_frame_is_passed_whichever_way_the_front_faces():
+    bench = Bench(
+        {"watch": "front", "between": ["amorphous", "crystal"], "figure": "x_px", "crosses": 12.0},
+        {"watch": "front", "between": ["crystal", "amorphous"], "figure": "x_px", "crosses": 12.0},
+    )
+    assert bench.frame(halves(), fronts=[FRONT], names=NAMES) == []
+    turned = replace(FRONT, x_px=11.0, position_px=-40.0, normal=(-0.8, 0.6))
+    assert bench.frame(halves(), fronts=[turned], names=NAMES) == []
+    told = bench.frame(halves(), fronts=[replace(turned, x_px=12.5)], names=NAMES)
+    assert [(one["rule"], one["value"], one["direction"]) for one in told] == [
+        ("r0", 12.5, "above"),
+        ("r1", 12.5, "above"),
+    ]
 
 
 def test_descriptors_that_rules_watch_are_those_that_are_measured():

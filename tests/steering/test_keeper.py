@@ -56,6 +56,8 @@ def kept(tmp_path, faults, clock):
     made = []
 
     def make(sections=dict):
+        for before in made:
+            before.close(WAIT_S)
         keeper = Keeper(
             tmp_path / "s.state",
             sections=sections,
@@ -136,6 +138,22 @@ def test_identities_of_another_encoder_are_put_aside_and_the_rest_is_taken(kept,
     (aside,) = tmp_path.glob("s.state.unusable-*")
     assert read_state(aside)["identities"] == {"number": 9}
     assert "another encoder" in faults[0][1]
+    assert keeper.settle(WAIT_S)
+    assert read_state(tmp_path / "s.state") | {"saved_ns": 0, "by": ""} == {
+        "saved_ns": 0,
+        "by": "",
+        "identities": None,
+        "reference": {"ids": [2]},
+    }
+
+
+def test_two_services_do_not_share_a_file(tmp_path):
+    make = lambda: Keeper(tmp_path / "s.state", sections=dict, fault=lambda *_: None)  # noqa: E731
+    keeper = make()
+    with pytest.raises(OutputError, match=r"s\.state is in use by another service: stop that one"):
+        make()
+    keeper.close(WAIT_S)
+    make().close(WAIT_S)
 
 
 def test_a_folder_that_is_not_there_is_said_at_the_start(tmp_path):

@@ -134,6 +134,8 @@ def test_descriptors_are_keys_of_their_community_and_fronts_a_list() -> None:
     assert result["fronts"] == [
         {
             "between": [2, 5],
+            "y_px": 47.5,
+            "x_px": 33.5,
             "position_px": 33.5,
             "position_m": None,
             "speed_px_per_s": None,

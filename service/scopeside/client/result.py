@@ -58,9 +58,14 @@ _OWN_KEYS = {one.name for one in fields(ResultCommunity)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFront:
-    """The line along which two communities meet; see `scopeside.messages.Front`."""
+    """The line along which two communities meet; see `scopeside.messages.Front`.
+
+    `y_px` and `x_px` are None where the service is older than they are.
+    """
 
     between: tuple[int, int]
+    y_px: float | None
+    x_px: float | None
     position_px: float
     position_m: float | None
     speed_px_per_s: float | None
@@ -259,6 +264,8 @@ def _front(entry: Mapping[str, Any]) -> ResultFront:
     y, x = (float(part) for part in entry["normal"])
     return ResultFront(
         between=(a, b),
+        y_px=_optional(entry.get("y_px")),
+        x_px=_optional(entry.get("x_px")),
         position_px=float(entry["position_px"]),
         position_m=_optional(entry["position_m"]),
         speed_px_per_s=_optional(entry["speed_px_per_s"]),

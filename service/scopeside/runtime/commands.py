@@ -122,6 +122,7 @@ class ServiceCommands:
 
     def reset(self) -> dict[str, Any]:
         self._warm_compute().reset(then=self._steering.forget)
+        self._steering.settle()
         return {}
 
     def pause(self) -> dict[str, Any]:

@@ -104,17 +104,28 @@ class Compute:
 
         Waits until the name is given.
         """
-        if not self._pipeline.tracker.knows(community):
-            raise ConfigError(
-                f"Community {community} is not known: name one that a result or event has shown."
-            )
-        self.between_frames(lambda: self._pipeline.tracker.set_name(community, name))
+
+        def give() -> None:
+            # Asked there and not here: a reset that is under way forgets who is known now.
+            if not self._pipeline.tracker.set_name(community, name):
+                raise ConfigError(
+                    f"Community {community} is not known: name one that a result or event has"
+                    " shown."
+                )
+
+        self.between_frames(give)
 
     def reset(self, *, then: Callable[[], object] = lambda: None) -> None:
-        """Forget identities before the next frame, and let others know `then`."""
-        self._later(self._pipeline.reset)
-        self._later(then)
-        self._later(self._changed)
+        """Forget identities between two frames, and let others know `then`.
+
+        Waits until they are forgotten.
+        """
+
+        def forget() -> None:
+            self._pipeline.reset()
+            then()
+
+        self.between_frames(forget)
 
     def waiting_s(self) -> float | None:
         """Return the age of the oldest frame that is being computed; None where there is none."""

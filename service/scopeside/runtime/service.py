@@ -121,6 +121,7 @@ class Service:
                 totals=self._books.totals,
                 state_file=settings.state.file,
             )
+            undo.callback(self._steering.end, still=False)
             self._tapping = Tapping(settings, self._intake.reports.error)
             self._saving = Saving(
                 settings.save,

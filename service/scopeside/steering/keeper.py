@@ -11,11 +11,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any
 
 from scopeside import __version__
+from scopeside.checkpoints.lock import locked
 from scopeside.errors import ConfigError, OutputError
 from scopeside.ports import Memory
 from scopeside.steering.state_file import put_aside, read_state, write_state
@@ -42,7 +44,8 @@ class Keeper:
         """Read the file; `loaded` is what it holds, empty where there is none that can be used.
 
         `sections` returns what is to be kept beside what the pipeline owns. A file that cannot be
-        used is put aside and reported to `fault`. OutputError where none can be written.
+        used is put aside and reported to `fault`. OutputError where none can be written, or where
+        another service keeps its state in it.
         """
         self._path = path
         self._sections = sections
@@ -55,6 +58,8 @@ class Keeper:
         self._closing = False
         self._due_s = 0.0
         self._memory: Memory | None = None
+        self._held = ExitStack()
+        self._lock()
         self.loaded = self._load()
         self._owned: dict[str, Any] = {
             key: self.loaded.get(key) for key in ("identities", "reference")
@@ -91,6 +96,9 @@ class Keeper:
                 self._owned[section] = None
                 self._refuse(str(error))
         self._memory = memory
+        if not self._path.exists():
+            # It was put aside: what is still good must not wait for a frame to be in a file again.
+            self.touch()
 
     def look(self, *, at_once: bool, changed: bool = False) -> None:
         """Copy what the pipeline owns, if it is time or must be now; the compute thread calls it
@@ -130,6 +138,17 @@ class Keeper:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
+        self._held.close()
+
+    def _lock(self) -> None:
+        """Keep other services off the file: two that take turns would undo each other's state."""
+        if not self._path.parent.is_dir():
+            return  # which `begin` says
+        taken = OutputError(
+            f"state.file = {self._path} is in use by another service: stop that one, or choose"
+            " another file."
+        )
+        self._held.enter_context(locked(self._path, refusal=taken))
 
     def _want(self) -> None:
         self._wanted += 1

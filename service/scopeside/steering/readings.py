@@ -59,6 +59,10 @@ class Presence:
     def name(self, id_: int) -> str | None:
         return self._names.get(id_)
 
+    def bears(self, name: str) -> bool:
+        """Whether anybody has a name, who is there or is gone: if not, it was taken away."""
+        return name in self._names.values()
+
     def named(self, name: str) -> tuple[int, ...]:
         """Return who is there under a name."""
         return tuple(id_ for id_ in self.known if self.here(id_) and self._names[id_] == name)
@@ -76,11 +80,14 @@ def readings(
     elif isinstance(rule, PresenceRule):
         yield from _of_presence(rule, presence)
     elif isinstance(rule, CommunityRule | DescriptorRule):
-        yield from _of_communities(rule, segmentation, known)
+        yield from _of_communities(rule, segmentation, known, presence)
 
 
 def _of_communities(
-    rule: CommunityRule | DescriptorRule, segmentation: Segmentation, known: Collection[Subject]
+    rule: CommunityRule | DescriptorRule,
+    segmentation: Segmentation,
+    known: Collection[Subject],
+    presence: Presence,
 ) -> Iterator[Reading]:
     """Read figures of communities; those that share the name asked for are one."""
     groups: dict[Subject, list[Community]] = {}
@@ -100,10 +107,12 @@ def _of_communities(
         )
     for gone in known:
         if gone not in groups:
-            # A community that is gone has no part of the frame, and nothing else to measure.
+            # A community that is gone has no part of the frame, and nothing else to measure. One
+            # that is called otherwise now is not gone, and nothing is known of its old name.
+            lost = not isinstance(gone, str) or presence.bears(gone)
             yield Reading(
                 subject=gone,
-                value=0.0 if rule.watch == "fraction" else None,
+                value=0.0 if rule.watch == "fraction" and lost else None,
                 community=gone if isinstance(gone, int) else None,
                 name=gone if isinstance(gone, str) else None,
             )
@@ -128,9 +137,11 @@ def _of_presence(rule: PresenceRule, presence: Presence) -> Iterator[Reading]:
     """Read who is there, 1, and who is not, 0."""
     if isinstance(rule.community, str):
         ids = presence.named(rule.community)
+        # A name that was taken away has not vanished with its community.
+        unknown = rule.watch == "vanishes" and not presence.bears(rule.community)
         yield Reading(
             subject=rule.community,
-            value=float(bool(ids)),
+            value=None if unknown else float(bool(ids)),
             community=ids[0] if ids else None,
             name=rule.community,
         )

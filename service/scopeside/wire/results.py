@@ -140,6 +140,8 @@ def front_map(front: Front) -> dict[str, Any]:
     """Return a front as every message carries it."""
     return {
         "between": [int(id_) for id_ in front.between],
+        "y_px": float(front.y_px),
+        "x_px": float(front.x_px),
         "position_px": float(front.position_px),
         "position_m": _number(front.position_m),
         "speed_px_per_s": _number(front.speed_px_per_s),

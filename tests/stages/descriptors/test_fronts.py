@@ -28,6 +28,7 @@ def test_a_front_along_columns_lies_between_the_pixels_that_it_parts() -> None:
     assert front.between == (1, 2)
     assert front.normal == (0.0, 1.0)
     assert front.position_px == pytest.approx(99.5)
+    assert (front.y_px, front.x_px) == (pytest.approx((SHAPE[0] - 1) / 2), pytest.approx(99.5))
     assert front.length_px == pytest.approx(SHAPE[0])
     assert front.roughness_px == pytest.approx(0.0, abs=1e-9)
     assert (front.position_m, front.speed_px_per_s, front.speed_px_per_frame) == (None, None, None)
@@ -121,6 +122,17 @@ def run(positions: list[float], *, per_s: float = 2.0, **of_frame: object) -> li
         )[0]
         for number, at in enumerate(positions)
     ]
+
+
+def test_the_middle_stays_where_the_position_jumps_since_the_front_turned() -> None:
+    tracker = FrontTracker()
+    straight, turned = (
+        fronts_of(tracker, where(lambda y, x, t=tilt: x < 100 + t * (y - 127.5)), number)[0]
+        for number, tilt in enumerate((0.0, 0.4))
+    )
+    assert abs(turned.position_px - straight.position_px) > 30.0
+    assert abs(turned.x_px - straight.x_px) < 1.0
+    assert abs(turned.y_px - straight.y_px) < 1.0
 
 
 def test_speeds_are_known_from_the_second_sight_on_per_frame_and_per_second() -> None:

@@ -100,8 +100,11 @@ def _front(
     if pixel_size_m is not None:
         metres = 1.0 / math.hypot(normal[0] / pixel_size_m[0], normal[1] / pixel_size_m[1])
     position_px = along_T[-1]
+    y_px, x_px = line.middle
     return Front(
         between=pair,
+        y_px=y_px,
+        x_px=x_px,
         position_px=position_px,
         position_m=None if metres is None else position_px * metres,
         speed_px_per_s=per_s,
