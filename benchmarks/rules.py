@@ -203,7 +203,7 @@ def evaluations() -> list[Row]:
     rows = []
     for count in COUNTS:
         rules = [
-            rule_from({"name": f"r{at}", "watch": "fraction", "above": 2.0, "hysteresis": 0.1})
+            rule_from({"name": f"r{at}", "watch": "fraction", "below": 0.0, "hysteresis": 0.1})
             for at in range(count)
         ]
         alarms = Alarms(
