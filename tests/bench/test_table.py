@@ -49,6 +49,12 @@ def test_where_no_rate_held_there_are_no_latencies():
     assert "Steady" not in told
 
 
+def test_a_steady_load_that_did_not_hold_is_told():
+    both, one = repeat(), repeat(steady_lost=1)
+    assert "held | in 2 of 2 runs" in text_of(sample_report(both, both))
+    assert "held | in 1 of 2 runs" in text_of(sample_report(both, one))
+
+
 def test_a_card_is_told():
     assert "a card | busy 50%, 1024 MiB" in text_of(sample_report(repeat(gpus=(CARD,))))
 

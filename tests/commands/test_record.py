@@ -74,6 +74,13 @@ def pushing(endpoint, messages):
     context.term()
 
 
+def test_why_a_recording_cannot_be_is_said_once(tmp_path, capsys):
+    words = ["record", "--from", f"ipc://{tmp_path}/f", "--out", str(tmp_path / "absent" / "r.h5")]
+    assert cli.main(words) == 5
+    told = capsys.readouterr()
+    assert (told.out + told.err).count("cannot be written") == 1
+
+
 def test_what_a_pull_socket_had_fetched_ahead_is_counted_and_said(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(listening, "COUNTING_S", 30.0)  # no pause of this machine ends it
     endpoint, report = f"ipc://{tmp_path}/f", tmp_path / "report.json"

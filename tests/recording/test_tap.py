@@ -200,6 +200,16 @@ def test_a_recording_process_that_is_killed_is_noticed_and_costs_only_itself(tmp
         assert (len(recording), recording.complete) == (12, False)
 
 
+def test_room_comes_back_as_messages_are_taken(tmp_path, open_tap):
+    """Fifteen times what may be under way goes through, five messages at a time."""
+    tap = open_tap(RecordSpec(path=tmp_path / "run.h5", source="x", queue_bytes=10**6))
+    for number in range(1, 31):
+        taken = [tap.offer([bytes(100_000)], at_ns=1, at_s=1.0) for _ in range(5)]
+        assert all(taken)
+        wait_until(lambda sent=5 * number: tap.look() or tap._progress.messages == sent)
+    assert tap.close().dropped == 0
+
+
 def test_a_stream_without_a_pause_notices_too_that_nothing_is_recorded(tmp_path, open_tap):
     """Where the next message is always there nobody looks; and no disk is blamed for it."""
     told = []

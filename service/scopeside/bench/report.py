@@ -164,6 +164,7 @@ def _summary(repeats: Sequence[Repeat]) -> Report:
 
     summary["steady"] = {
         "rate_hz": answered[0].rate_hz,
+        "held": sum(step.holds for step in steady),
         "lost": sum(step.lost for step in steady),
         "offered": sum(step.offered for step in steady),
         "latency": _spreads([step.totals for step in answered]),

@@ -110,6 +110,8 @@ def _latencies(steady: Mapping[str, Any]) -> Iterator[Row]:
 def _usage(report: Mapping[str, Any]) -> Iterator[Row]:
     steady = report["summary"]["steady"]
     yield "", ""
+    if "held" in steady:  # of a machine that was busy later on, not every run need hold it
+        yield "held", f"in {steady['held']} of {len(report['repeats'])} runs"
     yield "lost", f"{steady['lost']} of {steady['offered']} frames"
     yield "cores busy", _spread(steady["cores"], 1.0)
     yield "cores that others kept busy", _spread(steady["other_cores"], 1.0)

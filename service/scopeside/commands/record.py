@@ -19,6 +19,8 @@ from scopeside.recording.tap import RecordSpec, Tap, TapStatistics
 from scopeside.stages.reports import Reports
 
 LINE_EVERY_S = 5.0
+FAILED = "record_failed"
+"""The code by which a tap reports that the recording has ended by a fault."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         )
         reports = Reports(lambda event: _say(args, told(event)), interval_s=LINE_EVERY_S)
         try:
-            tap = Tap(spec, report=reports.error)
+            tap = Tap(spec, report=lambda *told: _report(reports, *told))
             _say(args, f"recording {args.endpoint} into {args.out}; Ctrl-C ends it")
             begun_s = time.monotonic()
             try:
@@ -110,6 +112,11 @@ def run(args: argparse.Namespace) -> int:
     if statistics.error is not None:
         raise OutputError(statistics.error)
     return 0
+
+
+def _report(reports: Reports, code: str, sentence: str) -> None:
+    if code != FAILED:  # which is what this program ends with, as its last word
+        reports.error(code, sentence)
 
 
 class _Until:
