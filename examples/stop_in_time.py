@@ -16,7 +16,7 @@ from scopeside.twin.client import TwinClient
 
 RUNS_BEHIND = 0.005
 """A chip with some crystal in it looks crystalline: label maps show so much too little at one half.
-Found on other specimens; `benchmarks/loops.py --calibrate` measures it."""
+Found on nine other specimens; `benchmarks/loops.py --calibrate` measures it."""
 DWELL_S = 0.5
 FRAMES = 8
 """Frames through which a line is laid, to know what will be when the blanker closes."""

@@ -57,6 +57,12 @@ def publish(publisher, series, frames):
     publisher.end()
 
 
+def saved_frames(run, series):
+    return max(
+        (len(list(one.rows())) for one in open_run(run).images if one.series == series), default=0
+    )
+
+
 def test_results_and_frames_of_a_running_service_are_saved_together(tmp_path):
     endpoints, run = ipc_endpoints(tmp_path), tmp_path / "run.zarr"
     words = [f"--from={endpoints.results}", f"--frames={endpoints.frames}", f"--out={run}"]
@@ -80,6 +86,11 @@ def test_results_and_frames_of_a_running_service_are_saved_together(tmp_path):
                 number += 1
             publish(publisher, "film", 10)
             results, _ = listener.to_the_end("film")
+            # `save` is another subscriber, which may not have heard yet what this one has.
+            until_s = time.monotonic() + SOON_S
+            while saved_frames(run, "film") < len(results):
+                assert time.monotonic() < until_s, (tmp_path / "save.log").read_text()
+                time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         assert process.wait(SOON_S) == 0, (tmp_path / "save.log").read_text()
 

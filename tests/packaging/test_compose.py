@@ -176,3 +176,25 @@ def test_grafana_has_no_account_whose_password_everybody_knows():
     variables = EVERY["grafana"]["environment"]
     assert variables["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
     assert variables["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+
+
+def test_the_page_of_a_container_is_this_machines_alone_and_takes_a_token():
+    page = yaml.safe_load((ROOT / "deploy/compose-page.yaml").read_text(encoding="utf-8"))
+    service, prometheus = page["services"]["service"], page["services"]["prometheus"]
+    assert page["services"].keys() <= EVERY.keys()
+    http = configuration.load_settings(
+        env=service_settings("service") | service["environment"]
+    ).settings.http
+    assert service["ports"] == [f"127.0.0.1:{http.port}:{http.port}"]
+    assert not http.on_loopback  # that of the container, which nobody reaches
+    (secret,) = page["secrets"]
+    assert service["secrets"] == prometheus["secrets"] == [secret]
+    assert str(http.token_file) == f"/run/secrets/{secret}"
+
+    (mount,) = prometheus["volumes"]
+    file, _, place = mount.partition(":")
+    assert place in [one.partition(":")[2] for one in EVERY["prometheus"]["volumes"]]
+    asked = yaml.safe_load((ROOT / file).read_text(encoding="utf-8"))
+    (scrape,) = asked["scrape_configs"]
+    assert scrape.pop("authorization") == {"credentials_file": str(http.token_file)}
+    assert asked == yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text(encoding="utf-8"))

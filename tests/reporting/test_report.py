@@ -8,6 +8,7 @@ import pytest
 
 from contract_messages import accounting, community
 from saved import front, labels_of, save, saved_message
+from scopeside.errors import InputFileError
 from scopeside.reporting.report import report
 from scopeside.reporting.story import Story
 from scopeside.saving.reader import open_run
@@ -116,3 +117,10 @@ def test_one_frame_and_no_frame_make_a_page_too(tmp_path):
     none = report(open_run(save(tmp_path / "none.zarr")))
     assert "numbered 0 to 0" in one
     assert Page(none).headings == ["Run"]
+
+
+def test_a_damaged_chunk_is_one_sentence(tmp_path):
+    path = save(tmp_path / "run.zarr", frame(0), frame(1))
+    (path / "0/labels/communities/0/1/0/0").write_bytes(b"no chunk")
+    with pytest.raises(InputFileError, match="is damaged"):
+        report(open_run(path))

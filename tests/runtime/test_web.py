@@ -1,5 +1,6 @@
 """Where the web process's socket is bound, and what is said when it cannot be."""
 
+import errno
 import socket
 from types import SimpleNamespace
 
@@ -14,10 +15,10 @@ from scopeside.runtime.web import Web
 TOKEN = "correct-horse-battery"
 
 
-def made(*sets, env=None):
+def made(*sets, report=lambda code, sentence: None):
     security = SimpleNamespace(guest=lambda folder: None)
     configuration = load_settings(sets=[f"http.{one}" for one in sets])
-    return Web(configuration, security, lambda code, sentence: None)
+    return Web(configuration, security, report)
 
 
 def test_a_port_in_use_is_one_sentence_that_names_the_setting():
@@ -39,6 +40,35 @@ def test_a_port_is_held_from_the_start_and_given_back_at_the_end():
         made(f"endpoint=http://127.0.0.1:{port}")
     one.end()
     made(f"endpoint=http://127.0.0.1:{port}").end()
+
+
+def test_a_machine_without_room_for_another_process_does_not_end_the_service(monkeypatch):
+    tries, told, now_s = [], [], [100.0]
+
+    def refused(*_args, **_options):
+        tries.append(now_s[0])
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(web.subprocess, "Popen", refused)
+    monkeypatch.setattr(web.time, "monotonic", lambda: now_s[0])
+    one = made(f"endpoint=http://127.0.0.1:{free_port()}", report=lambda *what: told.append(what))
+    try:
+        one.begin()
+        for second in range(8):
+            now_s[0] = 100.0 + second
+            one.look()
+    finally:
+        one.end()
+    assert tries == [100.0, 101.0, 104.0]
+    assert {code for code, _ in told} == {"web_failed"}
+    assert "could not be started (Resource temporarily unavailable)" in told[0][1]
+
+
+def test_a_host_that_can_be_none_is_one_sentence(tmp_path):
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    with pytest.raises(EndpointError, match=r"http\.endpoint = http://a\.\.b:8765"):
+        made("endpoint=http://a..b:8765", f"token_file={token}")
 
 
 def test_none_binds_nothing():

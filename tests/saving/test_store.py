@@ -224,3 +224,31 @@ def test_a_damaged_line_is_said_with_its_file(tmp_path):
     rows.write_text(rows.read_text().replace('"index": 1', '"index": 5'))
     with pytest.raises(InputFileError, match=r"frames\.jsonl cannot be read: line 2"):
         list(open_run(path).images[0].rows())
+
+
+def test_a_frame_without_its_line_is_said_and_not_left_out(tmp_path):
+    path = save(tmp_path / "run.zarr", saved_message(0), saved_message(1))
+    rows = path / "0/frames.jsonl"
+    rows.write_text(rows.read_text().splitlines(keepends=True)[0])
+    with pytest.raises(InputFileError, match=r"frames\.jsonl cannot be read: 2 frames have 1"):
+        list(open_run(path).images[0].rows())
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("0/labels/communities/0/.zarray", "{}"),
+        ("0/confidence/0/.zarray", None),
+        ("0/labels/communities/.zattrs", "{}"),
+        (".zgroup", None),
+        (".zattrs", '{"scopeside": {"format": "scopeside-run", "version": 1}}'),
+    ],
+)
+def test_a_run_whose_description_is_damaged_is_one_sentence(tmp_path, file, content):
+    path = save(tmp_path / "run.zarr", saved_message(0))
+    if content is None:
+        (path / file).unlink()
+    else:
+        (path / file).write_text(content)
+    with pytest.raises(InputFileError, match="is damaged"):
+        open_run(path).images[0].colors()

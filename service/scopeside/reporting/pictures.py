@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scopeside.reporting.story import Story
+from scopeside.saving.reader import damage_told
 from scopeside.view.contact_sheet import LegendEntry, Share, Tile, contact_sheet
 from scopeside.view.overlay import grey, overlay
 
@@ -29,9 +30,11 @@ def sheet(story: Story, *, title: str) -> Image:
 
 def _tile(story: Story, index: int) -> Tile:
     row, image = story.rows[index], story.image
-    frame_YX = image.image_YX(index) if row["frame_saved"] else None
-    grey_YX = image.confidence[index] if frame_YX is None else grey(frame_YX)
-    coloured = overlay(grey_YX, image.labels[index], story.colors, outline_px=2)
+    with damage_told(image.path):
+        frame_YX = image.image_YX(index) if row["frame_saved"] else None
+        grey_YX = image.confidence[index] if frame_YX is None else grey(frame_YX)
+        labels_YX = image.labels[index]
+    coloured = overlay(grey_YX, labels_YX, story.colors, outline_px=2)
     shares = [
         Share(id=one["id"], color=tuple(one["color"]), fraction=one["fraction"])
         for one in sorted(row["communities"], key=lambda one: int(one["id"]))

@@ -62,6 +62,7 @@ class Web:
         self._keys: tuple[Path, Path] | None = None
         self._started_s = self._due_s = 0.0
         self._wait_s = AGAIN_S[0]
+        self._ended = ""
         http = self._settings.http
         if http.off or not _installed(configuration):
             return
@@ -81,7 +82,7 @@ class Web:
 
     def look(self) -> None:
         """Start the process again where it ended; one thread calls it now and then."""
-        if self._process is None or self._process.poll() is None:
+        if self._socket is None or self._runs():
             return
         now_s = time.monotonic()
         if self._due_s == 0.0:
@@ -91,12 +92,18 @@ class Web:
             self._wait_s = min(AGAIN_S[1], 2 * self._wait_s)
             self._report(
                 "web_failed",
-                f"The process that serves http.endpoint {self._settings.http.endpoint} ended (exit"
-                f" code {self._process.returncode}) and is started again; no frame is touched by"
-                " that.",
+                f"The process that serves http.endpoint {self._settings.http.endpoint}"
+                f" {self._ended} and is started again; no frame is touched by that.",
             )
         elif now_s >= self._due_s:
             self._start()
+
+    def _runs(self) -> bool:
+        if self._process is not None:
+            if self._process.poll() is None:
+                return True
+            self._ended = f"ended (exit code {self._process.returncode})"
+        return False
 
     def end(self) -> None:
         """End the process and give the socket back; doing so twice is harmless."""
@@ -109,8 +116,9 @@ class Web:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        if self._socket is not None:
-            self._socket.close()
+        bound, self._socket = self._socket, None
+        if bound is not None:
+            bound.close()
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -119,6 +127,7 @@ class Web:
             self._process.stdin.close()
         if self._socket is None:
             return
+        self._process = None
         self._started_s, self._due_s = time.monotonic(), 0.0
         settings, keys = self._settings, self._keys
         spec = WebSpec(
@@ -130,16 +139,20 @@ class Web:
             server_key=None if keys is None else keys[0],
             client_key=None if keys is None else keys[1],
         )
-        # Without the current folder on its path, where a file may be called as a package is.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "scopeside.web.process"],
-            stdin=subprocess.PIPE,
-            pass_fds=[self._socket.fileno()],
-        )
-        if self._process.stdin is not None:
-            # Less than a pipe holds, so this never waits; the pipe's end is the word to stop.
-            self._process.stdin.write(spec.model_dump_json().encode() + b"\n")
-            self._process.stdin.flush()
+        # A machine without room for another process must not end the frames: `look` tries again.
+        try:
+            # Without the current folder on its path, where a file may be called as a package is.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "scopeside.web.process"],
+                stdin=subprocess.PIPE,
+                pass_fds=[self._socket.fileno()],
+            )
+            if self._process.stdin is not None:
+                # Less than a pipe holds, so this never waits; the pipe's end is the word to stop.
+                self._process.stdin.write(spec.model_dump_json().encode() + b"\n")
+                self._process.stdin.flush()
+        except OSError as error:
+            self._ended = f"could not be started ({error.strerror})"
 
 
 def _installed(configuration: Configuration) -> bool:
@@ -178,12 +191,13 @@ def _bound(http: HttpSettings) -> socket.socket:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
         bound.listen(BACKLOG)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that can be none, as a..b
         if bound is not None:
             bound.close()
-        held = error.errno == errno.EADDRINUSE
+        number, why = (error.errno, error.strerror) if isinstance(error, OSError) else (None, error)
+        held = number == errno.EADDRINUSE
         raise EndpointError(
-            f"http.endpoint = {http.endpoint} cannot be bound ({error.strerror}): "
+            f"http.endpoint = {http.endpoint} cannot be bound ({why}): "
             f"{'stop the program that holds it or ' if held else ''}choose another endpoint, or "
             "none."
         ) from error

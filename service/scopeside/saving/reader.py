@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,13 +43,15 @@ class RunImage:
     def rows(self) -> Iterator[Row]:
         """Yield what every frame's result said beside the arrays, in order.
 
-        Raises InputFileError for a line that is damaged.
+        Raises InputFileError for a line that is damaged, or absent where there is a frame.
         """
         file = self.path / ROWS
         try:
             with file.open(encoding="utf-8") as lines:
-                for index, line in zip(range(self.length), lines, strict=False):
-                    row = json.loads(line)
+                for index in range(self.length):
+                    row = json.loads(next(lines, "null"))
+                    if row is None:
+                        raise ValueError(f"{self.length} frames have {index} lines")
                     if row["index"] != index:
                         raise ValueError(f"line {index + 1} is that of frame {row['index']}")
                     yield row
@@ -57,10 +60,12 @@ class RunImage:
 
     def colors(self) -> Mapping[int, tuple[int, int, int]]:
         """Return the colour of every community that the image's labels hold."""
-        return {
-            int(entry["label-value"]): tuple(entry["rgba"][:3])
-            for entry in _attrs(self.path / "labels" / "communities")["image-label"]["colors"]
-        }
+        labels = self.path / "labels" / "communities"
+        with damage_told(labels):
+            return {
+                int(entry["label-value"]): tuple(entry["rgba"][:3])
+                for entry in _attrs(labels)["image-label"]["colors"]
+            }
 
     def image_YX(self, index: int) -> Array | None:
         """Return a frame, or None where it was not saved."""
@@ -83,7 +88,7 @@ class Run:
 
 
 def open_run(path: Path) -> Run:
-    """Open a run; InputFileError for what is none, or of a version that this program does not know.
+    """Open a run; InputFileError for what is none, is damaged, or of a version not known here.
 
     What is written after this moment is not seen.
     """
@@ -103,19 +108,37 @@ def open_run(path: Path) -> Run:
         raise InputFileError(
             f"{path} is a run of version {ours.get('version')}; this program reads {VERSION}."
         )
-    root = zarr.open_group(str(path), mode="r")
-    names = sorted((one.name for one in path.iterdir() if one.name.isdigit()), key=int)
-    # A writer that was killed may have begun an image that has nothing yet, not even attributes.
-    begun = [name for name in names if f"{name}/{LABELS_PATH}" in root]
-    images = [_image(root, path / name) for name in begun if root[f"{name}/{LABELS_PATH}"].shape[0]]
-    return Run(
-        path=path,
-        closed=bool(ours["closed"]),
-        not_saved=int(ours["not_saved"]),
-        software=str(ours["software"]),
-        source=str(ours["source"]),
-        images=tuple(images),
-    )
+    with damage_told(path):
+        root = zarr.open_group(str(path), mode="r")
+        names = sorted((one.name for one in path.iterdir() if one.name.isdigit()), key=int)
+        # A writer that was killed may have begun an image that has nothing yet, not even
+        # attributes.
+        begun = [name for name in names if f"{name}/{LABELS_PATH}" in root]
+        images = [
+            _image(root, path / name) for name in begun if root[f"{name}/{LABELS_PATH}"].shape[0]
+        ]
+        return Run(
+            path=path,
+            closed=bool(ours["closed"]),
+            not_saved=int(ours["not_saved"]),
+            software=str(ours["software"]),
+            source=str(ours["source"]),
+            images=tuple(images),
+        )
+
+
+@contextmanager
+def damage_told(path: Path) -> Iterator[None]:
+    """Turn what zarr says of metadata or a chunk that is damaged, or gone, into one sentence."""
+    from zarr.errors import MetadataError
+
+    try:
+        yield
+    except (MetadataError, OSError, ValueError, LookupError, TypeError, RuntimeError) as error:
+        raise InputFileError(
+            f"{path} is damaged ({type(error).__name__}: {error}): take it from a copy, or open"
+            " with zarr what is whole of it (docs/saving.md)."
+        ) from error
 
 
 def _image(root: Any, path: Path) -> RunImage:

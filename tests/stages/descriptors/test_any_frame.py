@@ -6,7 +6,7 @@ import json
 import math
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -40,6 +40,11 @@ def _elements(dtype: np.dtype[np.generic]) -> st.SearchStrategy[float]:
     return st.integers(np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
+LARGEST = np.array([[-(2.0**1023)] * 20 + [0.0] * 76], ">f8")
+"""Doubles whose span, taken twice, is beyond the largest one."""
+
+
+@example((LARGEST, np.ones(LARGEST.shape, np.uint16)))
 @settings(deadline=None, max_examples=60)
 @given(frames())
 def test_descriptors_of_any_frame_are_numbers_within_their_limits_or_nil(

@@ -52,8 +52,9 @@ def rms_contrast(chips_MHW: Float32, sample: Sample, contrast: Contrast) -> Floa
     # The window spans about 1, so float32 squares lose nothing that matters against it.
     square_M = np.einsum("mhw,mhw->m", chips_MHW, chips_MHW) / chips_MHW[0].size
     variance_M = np.maximum(square_M - np.square(mean_M), 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # A frame of the largest doubles has a mean and a span beyond them: no ratio either.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         variance_K = sample.sums(variance_M) / chips_K
         mean_K = contrast.low + span * sample.sums(mean_M) / chips_K
         contrast_K: Float64 = np.where(mean_K > 0, span * np.sqrt(variance_K) / mean_K, np.nan)
-    return contrast_K
+    return np.where(np.isfinite(contrast_K), contrast_K, np.nan)
