@@ -131,13 +131,13 @@ def test_simulated_frames_are_partitioned_as_the_loop_does(embed: Embed) -> None
 
 
 def real_frame(name: str) -> np.ndarray:
-    """The first frame there, cut to at most 256 x 384 so that the plain loop stays quick."""
+    """The first frame there, cut to at most 192 x 288 so that the plain loop stays quick."""
     path = DATA / name
     if not path.exists():
         pytest.skip(f"no {name} under SCOPESIDE_DATA ({DATA})")
     if path.is_dir():
         path = min(path.iterdir())
-    return np.ascontiguousarray(open_frames(path).frame(0)[:256, :384])
+    return np.ascontiguousarray(open_frames(path).frame(0)[:192, :288])
 
 
 def test_real_frames_have_the_edges_and_partitions_of_the_loop(embed: Embed) -> None:

@@ -1,7 +1,9 @@
 """Where the web process's socket is bound, and what is said when it cannot be."""
 
 import errno
+import shutil
 import socket
+import subprocess
 from types import SimpleNamespace
 
 import pytest
@@ -110,6 +112,39 @@ def test_a_token_that_is_no_secret_keeps_the_service_from_starting(tmp_path, con
     with pytest.raises(ConfigError, match=words) as caught:
         made(f"endpoint=http://127.0.0.1:{free_port()}", f"token_file={path}")
     assert "http.token_file" in str(caught.value)
+
+
+def test_a_certificate_that_does_not_fit_its_key_keeps_the_service_from_starting(tmp_path):
+    for name in ("one", "other"):
+        new_certificate(tmp_path / f"{name}.pem", tmp_path / f"{name}.key")
+    (tmp_path / "none.pem").write_text("no certificate\n")
+    (tmp_path / "locked.key").write_bytes(
+        subprocess.run(
+            ["openssl", "pkey", "-aes256", "-passout", "pass:word", "-in", tmp_path / "one.key"],
+            check=True,
+            capture_output=True,
+        ).stdout
+    )
+
+    def served(cert, key):
+        files = [f"tls_cert={tmp_path}/{cert}", f"tls_key={tmp_path}/{key}"]
+        made(f"endpoint=https://127.0.0.1:{free_port()}", *files).end()
+
+    served("one.pem", "one.key")
+    for cert, key in (("one.pem", "other.key"), ("none.pem", "one.key"), ("one.pem", "locked.key")):
+        with pytest.raises(ConfigError, match=r"http\.tls_cert = .* no pair"):
+            served(cert, key)
+
+
+def new_certificate(cert, key):
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make a certificate with")
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
+    subprocess.run(
+        [*words.split(), "-subj", "/CN=localhost", "-keyout", key, "-out", cert],
+        check=True,
+        capture_output=True,
+    )
 
 
 def test_missing_packages_are_an_error_only_where_somebody_asked(monkeypatch):

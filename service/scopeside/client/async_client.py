@@ -22,6 +22,7 @@ from scopeside.client.procedures import Ask, Hear, Line, Procedure, Rest, Step
 from scopeside.client.result import Result
 from scopeside.client.steering import AsyncRules, AsyncVisited
 from scopeside.client.stream import AsyncStream
+from scopeside.client.subscriber import AWAITED, HWM_MESSAGES
 from scopeside.errors import FatalError
 from scopeside.targets import Strategy, Target
 from scopeside.wire.events import Event, decode_event
@@ -59,6 +60,7 @@ class AsyncClient:
                 at.control, context=self._context, timeout_s=timeout_s, keys=keys
             )
             self._newest = self._line(Result.from_bytes, at.results, latest=True)
+            self._every: Line[Result] | None = None
         except FatalError:
             self._context.destroy(linger=0)
             raise
@@ -93,8 +95,9 @@ class AsyncClient:
         frame: int | None = None,
     ) -> Result:
         """Return the newest result not yet seen; see `Client.next_result`."""
+        every = None if frame is None else self._all()
         return await self._do(
-            procedures.next_result(self._newest, timeout_s, series=series, frame=frame)
+            procedures.next_result(self._newest, timeout_s, every=every, series=series, frame=frame)
         )
 
     def events(self, *kinds: str, timeout_s: float | None = None) -> AsyncStream[Event]:
@@ -206,16 +209,32 @@ class AsyncClient:
     ) -> None:
         await self.aclose()
 
-    def _line(self, decode: Callable[[bytes], Item], endpoint: str, *, latest: bool) -> Line[Item]:
+    def _line(
+        self,
+        decode: Callable[[bytes], Item],
+        endpoint: str,
+        *,
+        latest: bool,
+        hwm_messages: int = HWM_MESSAGES,
+    ) -> Line[Item]:
         heard = AsyncSubscriber(
             decode,
             endpoint,
             context=self._context,
             latest_only=latest,
+            hwm_messages=hwm_messages,
             keys=self.endpoints.keys,
         )
         self._open.add(heard)
         return Line(heard, heard.inbox, endpoint)
+
+    def _all(self) -> Line[Result]:
+        """A few of all results, for a loop that awaits frames; opened when the first one is."""
+        if self._every is None:
+            self._every = self._line(
+                Result.from_bytes, self.endpoints.results, latest=False, hwm_messages=AWAITED
+            )
+        return self._every
 
     def _closing(self, line: Line[Any]) -> Callable[[], None]:
         def close() -> None:

@@ -16,7 +16,7 @@ from scopeside.client.calls import Answer, Call
 from scopeside.client.connection import ClientKeys, connected
 from scopeside.client.control import ATTEMPTS, no_reply
 from scopeside.client.inbox import Inbox
-from scopeside.client.subscriber import subscription
+from scopeside.client.subscriber import HWM_MESSAGES, subscription
 from scopeside.errors import ConfigError
 
 Item = TypeVar("Item")
@@ -46,6 +46,7 @@ class AsyncSubscriber(Generic[Item]):
         *,
         context: Context,
         latest_only: bool = False,
+        hwm_messages: int = HWM_MESSAGES,
         keys: ClientKeys | None = None,
     ) -> None:
         self.endpoint = endpoint
@@ -54,7 +55,7 @@ class AsyncSubscriber(Generic[Item]):
             context,
             zmq.SUB,
             endpoint,
-            options=subscription(latest_only=latest_only),
+            options=subscription(latest_only=latest_only, hwm_messages=hwm_messages),
             keys=keys,
         )
 

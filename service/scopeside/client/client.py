@@ -19,7 +19,7 @@ from scopeside.client.procedures import Ask, Hear, Line, Procedure, Rest, Step
 from scopeside.client.result import Result
 from scopeside.client.steering import Rules, Visited
 from scopeside.client.stream import Stream
-from scopeside.client.subscriber import Subscriber
+from scopeside.client.subscriber import AWAITED, HWM_MESSAGES, Subscriber
 from scopeside.errors import FatalError
 from scopeside.targets import Strategy, Target
 from scopeside.wire.events import Event, decode_event
@@ -60,6 +60,7 @@ class Client:
         self._control = ControlClient(at.control, timeout_s=timeout_s, keys=keys)
         try:
             self._newest = self._line(Result.from_bytes, at.results, latest=True)
+            self._every: Line[Result] | None = None
         except FatalError:
             self._control.close()
             raise
@@ -102,7 +103,10 @@ class Client:
         frame that it asked for gets that frame's result, or a later one's where it was dropped.
         Raises NoResultError where the service is ready and none came, else as `results` does.
         """
-        return self._do(procedures.next_result(self._newest, timeout_s, series=series, frame=frame))
+        every = None if frame is None else self._all()
+        return self._do(
+            procedures.next_result(self._newest, timeout_s, every=every, series=series, frame=frame)
+        )
 
     def events(self, *kinds: str, timeout_s: float | None = None) -> Stream[Event]:
         """Return events as they come, all or those of some kinds (`alarm`, `community`, ...).
@@ -219,10 +223,31 @@ class Client:
     ) -> None:
         self.close()
 
-    def _line(self, decode: Callable[[bytes], Item], endpoint: str, *, latest: bool) -> Line[Item]:
-        heard = Subscriber(decode, endpoint, latest_only=latest, keys=self.endpoints.keys)
+    def _line(
+        self,
+        decode: Callable[[bytes], Item],
+        endpoint: str,
+        *,
+        latest: bool,
+        hwm_messages: int = HWM_MESSAGES,
+    ) -> Line[Item]:
+        heard = Subscriber(
+            decode,
+            endpoint,
+            latest_only=latest,
+            hwm_messages=hwm_messages,
+            keys=self.endpoints.keys,
+        )
         self._open.add(heard)
         return Line(heard, heard.inbox, endpoint)
+
+    def _all(self) -> Line[Result]:
+        """A few of all results, for a loop that awaits frames; opened when the first one is."""
+        if self._every is None:
+            self._every = self._line(
+                Result.from_bytes, self.endpoints.results, latest=False, hwm_messages=AWAITED
+            )
+        return self._every
 
     def _closing(self, line: Line[Any]) -> Callable[[], None]:
         def close() -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 from scopeside.client import calls
 from scopeside.client.calls import Call, Reply
@@ -36,6 +36,9 @@ REST_S = 0.05
 
 EXPLAIN_S = 1.0
 """Time to ask why nothing comes."""
+
+LOOK_S = 0.25
+"""Between two looks at the subscription that keeps everything, while a frame is awaited."""
 
 CLOCK_ROUNDS = 16
 """Exchanges of time stamps for one estimate; about a millisecond each within one network."""
@@ -80,28 +83,51 @@ def next_result(
     line: Line[Result],
     timeout_s: float | None,
     *,
+    every: Line[Result] | None = None,
     series: str | None = None,
     frame: int | None = None,
 ) -> Procedure[Result]:
     """Return the next result; of `series` alone, and of no frame before `frame`, where given.
 
+    `line` may keep the newest result alone. ZeroMQ then leaves one out that comes while the
+    reader looks, until another follows it, and none does where the sender awaits this very
+    result: it is looked for on `every`, which keeps a few of all.
+
     Raises NoResultError where the service is ready and none came, else what `silence` raises.
     """
     left = _Limit(timeout_s)
+    spare: Result | None = None
     while True:
-        result: Result | None = yield Hear(line.subscriber, left.seconds)
-        if result is None:
-            yield from silence(line, timeout_s)
-            wanted = "" if series is None else f" of series {series}"
-            other = line.inbox.last_problem
-            came = "" if other is None else f" What else came could not be read: {other}"
-            raise NoResultError(
-                f"No result{wanted} came from {line.endpoint} within {timeout_s:g} s, though the "
-                "service is ready: see whether the microscope sends, and to its "
-                f"ingest.endpoint.{came}"
-            )
-        if (series is None or result.series == series) and (frame is None or result.frame >= frame):
+        while every is not None and (one := (yield Hear(every.subscriber, 0.0))) is not None:
+            spare = one if _wanted(one, series, frame) else spare
+        wait_s = left.seconds
+        if every is not None:
+            wait_s = 0.0 if spare else LOOK_S if wait_s is None else min(LOOK_S, wait_s)
+        result: Result | None = yield Hear(line.subscriber, wait_s)
+        if result is not None and _wanted(result, series, frame):
             return result
+        if result is None and spare is not None:
+            return spare
+        if result is None and (every is None or left.seconds == 0.0):
+            yield from _nothing_came(line, timeout_s, series)
+
+
+def _wanted(result: Result, series: str | None, frame: int | None) -> bool:
+    return (series is None or result.series == series) and (frame is None or result.frame >= frame)
+
+
+def _nothing_came(
+    line: Line[Result], timeout_s: float | None, series: str | None
+) -> Procedure[NoReturn]:
+    yield from silence(line, timeout_s)
+    wanted = "" if series is None else f" of series {series}"
+    other = line.inbox.last_problem
+    came = "" if other is None else f" What else came could not be read: {other}"
+    raise NoResultError(
+        f"No result{wanted} came from {line.endpoint} within {timeout_s:g} s, though the "
+        "service is ready: see whether the microscope sends, and to its "
+        f"ingest.endpoint.{came}"
+    )
 
 
 def result_or_end(line: Line[Result], timeout_s: float | None) -> Procedure[Result | None]:

@@ -19,9 +19,15 @@ HWM_MESSAGES = 1000
 """Messages held for a slow subscriber; ZeroMQ's own default."""
 
 
-def subscription(*, latest_only: bool) -> dict[zmq.SocketOption, int]:
+AWAITED = 8
+"""Of all results, as many are kept for a loop that awaits one frame after another."""
+
+
+def subscription(
+    *, latest_only: bool, hwm_messages: int = HWM_MESSAGES
+) -> dict[zmq.SocketOption, int]:
     """Return the options of a SUB socket, to be set before it connects."""
-    return {zmq.RCVHWM: HWM_MESSAGES} | ({zmq.CONFLATE: 1} if latest_only else {})
+    return {zmq.RCVHWM: hwm_messages} | ({zmq.CONFLATE: 1} if latest_only else {})
 
 
 class Subscriber(Generic[Item]):
@@ -33,6 +39,7 @@ class Subscriber(Generic[Item]):
         endpoint: str,
         *,
         latest_only: bool = False,
+        hwm_messages: int = HWM_MESSAGES,
         keys: ClientKeys | None = None,
         context: zmq.Context[zmq.Socket[bytes]] | None = None,
     ) -> None:
@@ -44,7 +51,7 @@ class Subscriber(Generic[Item]):
                 context or self._own_context or zmq.Context.instance(),
                 zmq.SUB,
                 endpoint,
-                options=subscription(latest_only=latest_only),
+                options=subscription(latest_only=latest_only, hwm_messages=hwm_messages),
                 keys=keys,
             )
         except Exception:

@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -176,6 +177,18 @@ def _check_files(http: HttpSettings) -> None:
     for key, path in (("http.tls_cert", http.tls_cert), ("http.tls_key", http.tls_key)):
         if path is not None and not os.access(path, os.R_OK):
             raise ConfigError(f"{key}: {path} cannot be read: name a PEM file.")
+    if http.tls_cert is not None:
+        try:
+            # Without a password: nobody is there to be asked for one when a service starts.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+                http.tls_cert, http.tls_key, password=""
+            )
+        except (ssl.SSLError, OSError) as error:
+            raise ConfigError(
+                f"http.tls_cert = {http.tls_cert} and http.tls_key = {http.tls_key} are no pair of"
+                f" a certificate and its key without a password ({error}): name two PEM files that"
+                " belong together."
+            ) from None
 
 
 def _bound(http: HttpSettings) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -70,6 +71,12 @@ class Hearing:
                 self._pairing.result(heard)
         if self._pairing is not None:
             yield from self._pairing.ready(now_s=time.monotonic())
+            self.heard.unpaired = self._pairing.unpaired
+
+    def rest(self) -> Iterator[tuple[HeardResult, FrameFacts]]:
+        """Yield the results that still wait for their frames, when nothing more is heard."""
+        if self._pairing is not None:
+            yield from self._pairing.ready(now_s=math.inf)
             self.heard.unpaired = self._pairing.unpaired
 
     def close(self) -> None:

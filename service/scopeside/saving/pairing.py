@@ -69,7 +69,10 @@ class Pairing:
         self._results.append(result)
 
     def ready(self, *, now_s: float) -> Iterator[tuple[HeardResult, FrameFacts]]:
-        """Yield results with their frames; without one where it did not come in time."""
+        """Yield results with their frames; without one where it did not come in time.
+
+        At the end, `now_s` infinite, nothing more is waited for.
+        """
         while self._results:
             result = self._results[0]
             key = (result.series, result.frame)

@@ -24,6 +24,9 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """Columns of the lists that the wire contract knows."""
 
+WHOSE = ("image", "index", "series", "frame", "t_ns", "dose_e_per_m2")
+"""Columns that every table begins with: which frame a row is of."""
+
 
 @dataclass(slots=True)
 class Table:
@@ -34,8 +37,12 @@ class Table:
 
     @property
     def columns(self) -> list[str]:
-        """Every column that any row has, in the order in which they were first met."""
-        return list(dict.fromkeys(column for row in self.rows for column in row))
+        """Every column that any row has, in the order in which they were first met.
+
+        A table without rows has those that all have: a file without a header opens nowhere.
+        """
+        met = (column for row in self.rows for column in row)
+        return list(dict.fromkeys(met)) or list(WHOSE)
 
 
 def tables(run: Run) -> tuple[Table, ...]:
@@ -51,14 +58,7 @@ def tables(run: Run) -> tuple[Table, ...]:
 
 
 def _whose(image: RunImage, row: Row) -> dict[str, Cell]:
-    return {
-        "image": image.path.name,
-        "index": row["index"],
-        "series": row["series"],
-        "frame": row["frame"],
-        "t_ns": row["t_ns"],
-        "dose_e_per_m2": row["dose_e_per_m2"],
-    }
+    return {key: image.path.name if key == "image" else row[key] for key in WHOSE}
 
 
 def _frame(row: Row) -> dict[str, Cell]:

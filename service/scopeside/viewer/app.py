@@ -19,8 +19,10 @@ def attach(viewer: Any, feed: Feed) -> Any:
 
     def show(view: View | None) -> None:
         if view is not None:
-            layers.show(view)
-            feed.shown()
+            try:
+                layers.show(view)
+            finally:  # What one view cannot be shown for is told; the next is shown all the same.
+                feed.shown()
 
     return create_worker(feed.views, _connect={"yielded": show})
 

@@ -25,7 +25,7 @@ from scopeside.web_token import cookie_of, read_token, same
 STATIC = Path(__file__).with_name("static")
 
 WRONG_TOKEN_S = 0.5
-"""Pause after a wrong token: nobody guesses one at two tries a second."""
+"""Pause after a wrong token, for who types one; against guessing stands the length of a token."""
 
 LARGEST_FORM_BYTES = 4096
 
