@@ -182,7 +182,7 @@ def test_a_line_that_is_dragged_raises_an_alarm_when_the_front_crosses_it(page, 
             page.press("Enter")
             page.until("document.querySelector('#rules').textContent.includes('front at the line')")
             (rule,) = service.control.call("rules")["rules"]
-            assert rule["between"] == [1, 2]
+            assert (rule["between"], rule["figure"]) == ([1, 2], "x_px")
             assert abs(rule["crosses"] - 0.6 * 192) < 2
             page.click("#tab-plots")
             for split in (110, 140):
@@ -190,7 +190,7 @@ def test_a_line_that_is_dragged_raises_an_alarm_when_the_front_crosses_it(page, 
             page.until("document.querySelector('#alarm-count').textContent === '1'")
             page.click("#tab-alarms")
             alarm = page.text("#events .alarm span")
-            assert alarm.startswith("front at the line: position_px between 1 and 2 is 1")
+            assert alarm.startswith("front at the line: x_px between 1 and 2 is 1")
             assert page("document.querySelector('#alarm-count').hidden")
             page.click("#rules button")
             page.until("document.querySelector('#rules').children.length === 0")

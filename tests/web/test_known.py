@@ -73,13 +73,13 @@ def test_fractions_are_of_one_series():
 def test_fronts_and_dose_are_kept_where_the_service_knows_them():
     known = Known()
     fronts = [
-        {"between": [1, 2], "position_px": 17.5, "normal": [0.6, 0.8]},
-        {"between": [2, 3], "position_px": -40.0, "normal": [0.1, -0.99]},
+        {"between": [1, 2], "y_px": 9.0, "x_px": 17.5, "normal": [0.6, 0.8]},
+        {"between": [2, 3], "y_px": 40.0, "x_px": 3.0, "normal": [-0.99, 0.1]},
     ]
     known.see(result(dose_e_per_m2=3e22, fronts=fronts))
     (point,) = known.told(*ALL)["frames"]["points"]
     assert point["dose"] == 3e22
-    # As an eye sees it: further right or further down is more.
+    # As an eye sees it: further right, or further down, is more.
     assert point["fronts"] == [{"between": [1, 2], "px": 17.5}, {"between": [2, 3], "px": 40.0}]
 
 

@@ -72,7 +72,7 @@ class Known:
                 "dose": result.get("dose_e_per_m2"),
                 "fractions": {str(one["id"]): one["fraction"] for one in result["communities"]},
                 "fronts": [
-                    {"between": one["between"], "px": _from_corner(one)}
+                    {"between": one["between"], "px": _place(one)}
                     for one in result.get("fronts", [])
                 ],
             }
@@ -183,14 +183,14 @@ class Known:
             del self._series[next(iter(self._series))]
 
 
-def _from_corner(front: Mapping[str, Any]) -> float:
-    """Return a front's position along its normal, turned so that it grows with x or y.
+def _place(front: Mapping[str, Any]) -> float:
+    """Return the column of a front's middle, or its row where the front lies more level.
 
-    The normal points from one community to the other, which says nothing to an eye.
+    Its position along its own normal would jump when the front turns.
     """
-    along = max(front["normal"], key=abs)
-    position_px: float = front["position_px"]
-    return position_px if along >= 0 else -position_px
+    down, right = front["normal"]
+    place_px: float = front["x_px"] if abs(right) >= abs(down) else front["y_px"]
+    return place_px
 
 
 def _plain(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,6 +57,9 @@ async function see(header, buffer, offset) {
   document.title = `Scopeside · ${header.series}`;
 }
 
+// Figures of a front that are places in the frame, and can be drawn.
+const PLACES = new Set(["x_px", "y_px", "position_px"]);
+
 function tell(message) {
   state = message;
   for (const name of ["frames", "service"]) {
@@ -70,7 +73,7 @@ function tell(message) {
   pause.textContent = paused ? "Resume" : "Pause";
   pause.disabled = !["ready", "paused"].includes(message.state);
   byId("tool-alarm").hidden = message.rules === null;
-  marks.alarms = (message.rules ?? []).filter((rule) => rule.watch === "front" && rule.figure === "position_px");
+  marks.alarms = (message.rules ?? []).filter((rule) => rule.watch === "front" && PLACES.has(rule.figure));
   events.add(message.events);
   showRules(byId, message.rules, (name) => act("rules", { action: "remove", name }).catch(() => {}));
   showTimes(byId, message.percentiles);

@@ -34,7 +34,10 @@ export class Marks {
     const drawn = [];
     for (const front of this.header.fronts ?? []) {
       drawn.push(...this.#across(front.normal, front.position_px, "front"));
-      for (const at of this.#alarmsOf(front.between)) drawn.push(...this.#across(front.normal, at, "limit"));
+      for (const { figure, at } of this.#alarmsOf(front.between)) {
+        const normal = { x_px: [0, 1], y_px: [1, 0] }[figure] ?? front.normal;
+        drawn.push(...this.#across(normal, at, "limit"));
+      }
     }
     this.points.forEach(({ y_px, x_px }, i) => {
       drawn.push(shape("circle", { cx: x_px, cy: y_px, r: size }, "point"));
@@ -51,7 +54,9 @@ export class Marks {
   }
 
   #alarmsOf([a, b]) {
-    return this.alarms.filter(({ between }) => between?.[0] === a && between?.[1] === b).map((rule) => rule.crosses ?? rule.above ?? rule.below);
+    return this.alarms
+      .filter(({ between }) => between?.[0] === a && between?.[1] === b)
+      .map(({ figure, crosses, above, below }) => ({ figure, at: crosses ?? above ?? below }));
   }
 
   // The line y * n[0] + x * n[1] = position, as far as the frame goes.

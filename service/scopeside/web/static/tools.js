@@ -75,7 +75,8 @@ export class Tools {
     }
   }
 
-  // The front that the line lies most along, and where along its normal the line's middle is.
+  // The front that the line lies most along, and the column (or row) of the line's middle: what the rule watches must
+  // not turn with the front, as its position along its own normal does.
   #askRule(from, to) {
     const line = [to[0] - from[0], to[1] - from[1]], length = Math.hypot(...line);
     const fronts = (this.picture.header.fronts ?? []).map((front) => ({
@@ -90,14 +91,14 @@ export class Tools {
     }
     const { between, normal } = fronts[0].front;
     const middle = [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2];
-    const position = normal[0] * middle[0] + normal[1] * middle[1];
-    this.rule = { watch: "front", figure: "position_px", between, crosses: Math.round(10 * position) / 10 };
+    const upright = Math.abs(normal[1]) >= Math.abs(normal[0]);
+    const [figure, place, word] = upright ? ["x_px", middle[1], "column"] : ["y_px", middle[0], "row"];
+    this.rule = { watch: "front", figure, between, crosses: Math.round(10 * place) / 10 };
     const named = this.picture.header.communities;
     const words = between.map((id) => named.find((one) => one.id === id)?.name ?? `community ${id}`);
-    const at = Math.round(Math.abs(position));
-    this.byId("rule-front").textContent =
-      `When the front between ${words.join(" and ")} crosses this line, ${at} px from the frame's corner.`;
-    this.byId("rule-name").value = `front ${between.join("–")} at ${at} px`;
+    const at = `${word} ${Math.round(place)}`;
+    this.byId("rule-front").textContent = `When the middle of the front between ${words.join(" and ")} crosses ${at}.`;
+    this.byId("rule-name").value = `front ${between.join("–")} at ${at}`;
     this.byId("rule-dialog").showModal();
     this.byId("rule-name").select();
   }
