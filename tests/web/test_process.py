@@ -1,5 +1,6 @@
 """The web process by itself: who signs in gets a cookie, and it ends with the service."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -7,6 +8,9 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from http.cookies import SimpleCookie
+
+import psutil
+import pytest
 
 from scopeside.http_settings import HttpSettings
 from scopeside.settings import LogSettings
@@ -76,3 +80,11 @@ def test_it_ends_when_the_service_is_gone_and_gives_the_port_back(tmp_path):
         port = int(address.rpartition(":")[2])
         with socket.create_server(("127.0.0.1", port)):
             pass
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="there is no such policy here")
+def test_it_stands_back_for_the_pipeline(tmp_path):
+    with web_process(tmp_path) as (process, address):
+        assert post(address, TOKEN)[0] == 200
+        assert os.sched_getscheduler(process.pid) == os.SCHED_BATCH
+        assert psutil.Process(process.pid).nice() == min(19, psutil.Process().nice() + 10)
