@@ -17,8 +17,8 @@ from scopeside.twin.client import TwinClient
 
 OVERVIEW_M, DETAIL_M = 55e-9, 13.7e-9
 """Fields of view: a frame has equal electrons in both, in the first on 16 times the area."""
-DEEPEST = 3
-"""Visits to a community, beside its brightest and its darkest region: it may be of two kinds."""
+DEEPEST, SHADES = 3, 4
+"""Visits to a community, which may be of two kinds: its deepest regions, and some of all shades."""
 Region = tuple[float, float, tuple[float, float]]
 """How far inside its middle is, how bright it is, and where its middle lies, in metres."""
 
@@ -29,8 +29,8 @@ def survey(client: Client, twin: TwinClient, width_m: float) -> Iterator[tuple[i
     seen = overview(client, twin, width_m)
     twin.fov(DETAIL_M)
     for community, regions in seen.items():
-        by_brightness = sorted(regions, key=lambda region: region[1])
-        chosen = [*sorted(regions)[-DEEPEST:], by_brightness[0], by_brightness[-1]]
+        shades = sorted(regions, key=lambda region: region[1])
+        chosen = [*sorted(regions)[-DEEPEST:], *shades[:: 1 + len(shades) // SHADES], shades[-1]]
         for _, _, place_m in dict.fromkeys(chosen):
             twin.move(*place_m)
             yield community, twin.acquire()
