@@ -165,9 +165,9 @@ def reference_distances(segmentation: Segmentation) -> dict[int, float | None]:
 def test_distances_are_to_the_reference_that_was_kept_and_reset_forgets_it() -> None:
     bench = Bench()
     with pytest.raises(ConfigError, match="No frame was segmented yet"):
-        bench.pipeline.keep_reference()
+        bench.pipeline.memory.keep_reference()
     assert reference_distances(bench.see(halves(0, 1))) == {1: None, 2: None}
-    assert bench.pipeline.keep_reference() == (1, 2)
+    assert bench.pipeline.memory.keep_reference() == (1, 2)
     same = reference_distances(bench.see(halves(0, 1)))
     assert all(far is not None and far < 0.2 for far in same.values())
     for _ in range(3):
@@ -178,18 +178,18 @@ def test_distances_are_to_the_reference_that_was_kept_and_reset_forgets_it() -> 
     assert other[3] > 1.0
     bench.pipeline.reset()
     with pytest.raises(ConfigError, match="No frame was segmented yet"):
-        bench.pipeline.keep_reference()
+        bench.pipeline.memory.keep_reference()
     assert set(reference_distances(bench.see(halves(0, 1))).values()) == {None}
 
 
 def test_a_reference_outlives_the_process_as_plain_numbers() -> None:
     before, after = Bench(), Bench()
-    assert before.pipeline.reference_state() is None
+    assert before.pipeline.memory.reference_state() is None
     before.see(halves(0, 1))
-    before.pipeline.keep_reference()
-    state = before.pipeline.reference_state()
+    before.pipeline.memory.keep_reference()
+    state = before.pipeline.memory.reference_state()
     assert state is not None
-    after.pipeline.restore_reference(msgpack.unpackb(msgpack.packb(state)))
+    after.pipeline.memory.restore_reference(msgpack.unpackb(msgpack.packb(state)))
     expected, found = (one.see(halves(1, 0), seed=9) for one in (before, after))
     assert found.identified.ids_N[0] == 1
     assert expected.identified.ids_N[0] == 2
@@ -214,12 +214,12 @@ def test_what_is_no_reference_state_is_refused_and_changes_nothing(
 ) -> None:
     bench = Bench()
     bench.see(halves(0, 1))
-    bench.pipeline.keep_reference()
-    state = bench.pipeline.reference_state()
+    bench.pipeline.memory.keep_reference()
+    state = bench.pipeline.memory.reference_state()
     assert state is not None
     with pytest.raises(ConfigError, match=words):
-        bench.pipeline.restore_reference({**state, **changes})
-    assert bench.pipeline.reference_state() == state
+        bench.pipeline.memory.restore_reference({**state, **changes})
+    assert bench.pipeline.memory.reference_state() == state
 
 
 def test_a_state_of_another_number_of_features_is_forgotten_and_costs_no_frame(
@@ -227,10 +227,12 @@ def test_a_state_of_another_number_of_features_is_forgotten_and_costs_no_frame(
 ) -> None:
     bench = Bench()
     bench.see(halves(0, 1))
-    bench.pipeline.keep_reference()
-    state = bench.pipeline.reference_state()
+    bench.pipeline.memory.keep_reference()
+    state = bench.pipeline.memory.reference_state()
     assert state is not None
-    bench.pipeline.restore_reference({**state, "means": [row[:-1] for row in state["means"]]})
+    bench.pipeline.memory.restore_reference(
+        {**state, "means": [row[:-1] for row in state["means"]]}
+    )
     for _ in range(2):
         assert set(reference_distances(bench.see(halves(0, 1))).values()) == {None}
     assert caplog.text.count("another number of features") == 1
@@ -240,7 +242,7 @@ def test_a_state_of_another_number_of_features_is_forgotten_and_costs_no_frame(
 def test_the_reference_outlives_its_series(scope: str) -> None:
     bench = Bench(f"identity.scope={scope}")
     bench.see(halves(0, 1))
-    bench.pipeline.keep_reference()
+    bench.pipeline.memory.keep_reference()
     again = reference_distances(bench.see(halves(1, 0), series="b"))
     assert all(far is not None and far < 0.2 for far in again.values())
 

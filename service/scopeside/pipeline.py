@@ -18,13 +18,13 @@ from typing import Any
 from scopeside.clock import StageClock
 from scopeside.looks import HostLooks
 from scopeside.messages import ChipGrid, Frame, GraphSummary, Provenance, Segmentation
+from scopeside.pipeline_memory import PipelineMemory
 from scopeside.ports import Embedder
 from scopeside.settings import Settings
 from scopeside.stages.communities import merge_small, undivided
 from scopeside.stages.descriptors import Descriptors
 from scopeside.stages.graph import build_graph
 from scopeside.stages.identity import IdentityTracker
-from scopeside.stages.identity.remembered import Remembered, looks_key, require_looks
 from scopeside.stages.labelmap import LabelMapper
 from scopeside.stages.mixture import mixture_of
 from scopeside.stages.preprocess import Preprocess
@@ -63,7 +63,9 @@ class Pipeline:
         self._mapper = mapper
         self._descriptors = descriptors
         self._grids: OrderedDict[tuple[int, int], ChipGrid] = OrderedDict()
-        self._series: str | None = None
+        self.memory = PipelineMemory(
+            settings, provenance, finder=finder, tracker=tracker, descriptors=descriptors
+        )
         self.replans = 0
 
     def segment(self, frame: Frame) -> Segmentation:
@@ -74,7 +76,8 @@ class Pipeline:
         """
         settings = self._settings
         clock = StageClock()
-        self._enter_series(frame.series)
+        if self.memory.enter(frame.series):
+            self._preprocess.reset()
 
         with clock("plan"):
             grid, replanned = self._grid(frame.shape)
@@ -152,52 +155,12 @@ class Pipeline:
         """Take over changed live settings; the next frame is the first to feel them."""
         self._settings = settings
         self.provenance = replace(self.provenance, config=config_hash)
-        self.finder.apply(settings)
-        self._descriptors.apply(settings.descriptors)
+        self.memory.apply(settings)
 
     def reset(self) -> None:
         """Forget identities, names, the reference, held contrast and the chosen resolution."""
-        self.tracker.reset()
-        self._descriptors.reset()
-        self.finder.reset()
+        self.memory.reset()
         self._preprocess.reset()
-
-    def keep_reference(self) -> tuple[int, ...]:
-        """See `scopeside.ports.Segmenter`."""
-        return self._descriptors.reference.keep()
-
-    def reference_state(self) -> Mapping[str, Any] | None:
-        """See `scopeside.ports.Segmenter`."""
-        return self._descriptors.reference.state()
-
-    def restore_reference(self, state: Mapping[str, Any]) -> None:
-        """See `scopeside.ports.Segmenter`."""
-        self._descriptors.reference.restore(state)
-
-    def identity_state(self) -> Mapping[str, Any]:
-        """See `scopeside.ports.Memory`."""
-        return {
-            "series": self._series,
-            "looks": looks_key(self._settings, self.provenance),
-            "resolution": self.finder.state(),
-            **self.tracker.remember().as_map(),
-        }
-
-    def restore_identities(self, state: Mapping[str, Any]) -> None:
-        """See `scopeside.ports.Memory`."""
-        require_looks(state, looks_key(self._settings, self.provenance))
-        self.tracker.recall(Remembered.from_map(state))
-        self.finder.restore(state.get("resolution", {}))
-        self._series = state.get("series")
-
-    def _enter_series(self, series: str) -> None:
-        if series == self._series:
-            return
-        self._series = series
-        self.finder.reset()
-        self._preprocess.reset()
-        if self._settings.identity.scope == "series":
-            self.tracker.reset()
 
     def _grid(self, shape: tuple[int, int]) -> tuple[ChipGrid, bool]:
         known = self._grids.get(shape)

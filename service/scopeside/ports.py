@@ -137,6 +137,9 @@ class Segmenter(Protocol):
     @property
     def tracker(self) -> Identities: ...
 
+    @property
+    def memory(self) -> Memory: ...
+
     def plan(self, shape: tuple[int, int]) -> None:
         """Prepare for frames of `shape`: the only moment at which anything may be compiled."""
         ...
@@ -173,32 +176,6 @@ class Segmenter(Protocol):
         """Forget identities, names, the reference state and what was held for a series."""
         ...
 
-    def keep_reference(self) -> tuple[int, ...]:
-        """Keep the last frame's communities as the reference state, and return their ids.
-
-        Between two frames, none begun. Raises ConfigError where no frame was segmented yet.
-        """
-        ...
-
-    def reference_state(self) -> Mapping[str, Any] | None:
-        """Return the reference state as numbers, strings and lists; None where there is none."""
-        ...
-
-    def restore_reference(self, state: Mapping[str, Any]) -> None:
-        """Take back what `reference_state` returned, in this process or an earlier one.
-
-        Raises ConfigError for what is no such state, or that of another encoder.
-        """
-        ...
-
-    def identity_state(self) -> Mapping[str, Any]:
-        """See `Memory`."""
-        ...
-
-    def restore_identities(self, state: Mapping[str, Any]) -> None:
-        """See `Memory`."""
-        ...
-
 
 class Memory(Protocol):
     """What of a pipeline outlasts the process, as numbers, texts, bytes, lists and maps.
@@ -217,12 +194,22 @@ class Memory(Protocol):
         """
         ...
 
+    def keep_reference(self) -> tuple[int, ...]:
+        """Keep the last frame's communities as the reference state, and return their ids.
+
+        Between two frames, none begun. Raises ConfigError where no frame was segmented yet.
+        """
+        ...
+
     def reference_state(self) -> Mapping[str, Any] | None:
-        """See `Segmenter`."""
+        """Return the reference state as numbers, strings and lists; None where there is none."""
         ...
 
     def restore_reference(self, state: Mapping[str, Any]) -> None:
-        """See `Segmenter`."""
+        """Take back what `reference_state` returned, in this process or an earlier one.
+
+        Raises ConfigError for what is no such state, or that of another encoder.
+        """
         ...
 
 

@@ -101,12 +101,12 @@ def test_distances_to_a_reference_on_the_card_are_those_of_the_cpu(quick):
     cpu, device = on_cpu(settings_of()), on_device(settings_of())
     for one in (cpu, device):
         one.segment(FRAMES[0])
-        assert one.keep_reference() == (1, 2)
+        assert one.memory.keep_reference() == (1, 2)
     here, there = (one.segment(FRAMES[2]) for one in (cpu, device))
     for mine, theirs in zip(here.communities, there.communities, strict=True):
         far = mine.descriptors["reference_distance"]
         assert theirs.descriptors["reference_distance"] == pytest.approx(far, abs=0.02)
-    assert device.reference_state().keys() == cpu.reference_state().keys()
+    assert device.memory.reference_state().keys() == cpu.memory.reference_state().keys()
 
 
 def test_the_reference_is_of_the_last_frame_finished_whatever_was_begun_since(quick, monkeypatch):
@@ -116,17 +116,17 @@ def test_the_reference_is_of_the_last_frame_finished_whatever_was_begun_since(qu
     begun = [ahead.begin(FRAMES[0]), ahead.begin(FRAMES[1])]
     ahead.finish(begun[0])
     ahead.begin(FRAMES[2])
-    ahead.keep_reference()
+    ahead.memory.keep_reference()
     behind.segment(FRAMES[0])
-    behind.keep_reference()
-    assert ahead.reference_state() == behind.reference_state()
+    behind.memory.keep_reference()
+    assert ahead.memory.reference_state() == behind.memory.reference_state()
 
 
 def test_identities_outlast_the_pipeline_on_the_card(quick):
     before, after = on_device(settings_of()), on_device(settings_of())
     before.segment(FRAMES[0])
     before.tracker.set_name(1, "crystal")
-    after.restore_identities(before.identity_state())
+    after.memory.restore_identities(before.memory.identity_state())
     expected, found = before.segment(FRAMES[1]), after.segment(FRAMES[1])
     assert found.identified.identities == expected.identified.identities
     assert found.identified.identities[0].name == "crystal"

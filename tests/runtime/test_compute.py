@@ -83,6 +83,10 @@ class Pipeline:
     def reset(self):
         self.log.append("reset")
 
+    @property
+    def memory(self):
+        return self
+
     def keep_reference(self):
         if not self.log:
             raise ConfigError("No frame was segmented yet.")

@@ -42,13 +42,13 @@ from scopeside.messages import (
     Provenance,
     Segmentation,
 )
+from scopeside.pipeline_memory import PipelineMemory
 from scopeside.settings import Settings
 from scopeside.stages.communities import merge_small, undivided
 from scopeside.stages.communities.parallel import fits
 from scopeside.stages.descriptors import Descriptors
 from scopeside.stages.embed.device_memory import in_fitting_tiles
 from scopeside.stages.identity import IdentityTracker
-from scopeside.stages.identity.remembered import Remembered, looks_key, require_looks
 from scopeside.stages.labelmap import communities_of
 from scopeside.stages.mixture import mixture_of
 from scopeside.stages.resolution import CommunityFinder
@@ -90,7 +90,9 @@ class DevicePipeline:
         self._shortage = Shortage()
         self._life = 0
         self._contrast_series: str | None = None
-        self._series: str | None = None
+        self.memory = PipelineMemory(
+            settings, provenance, finder=finder, tracker=tracker, descriptors=descriptors
+        )
 
     @property
     def replans(self) -> int:
@@ -160,7 +162,7 @@ class DevicePipeline:
 
     def _finished(self, begun: Begun) -> Segmentation:
         frame, grid, lane, clock = begun.frame, begun.plan.grid, begun.track.lane, begun.clock
-        self._enter_series(frame.series)
+        self.memory.enter(frame.series)
 
         lane.marks.told.wait()
         told = answers(lane, self._lines.finish, resolution=begun.resolution)
@@ -264,43 +266,12 @@ class DevicePipeline:
         """Take over changed live settings; the next frame is the first to feel them."""
         self._settings = settings
         self.provenance = replace(self.provenance, config=config_hash)
-        self.finder.apply(settings)
-        self._descriptors.apply(settings.descriptors)
+        self.memory.apply(settings)
 
     def reset(self) -> None:
         """Forget identities, names, the reference, held contrast and the chosen resolution."""
-        self.tracker.reset()
-        self._descriptors.reset()
-        self.finder.reset()
+        self.memory.reset()
         self._contrast_series = None
-
-    def keep_reference(self) -> tuple[int, ...]:
-        """See `scopeside.ports.Segmenter`."""
-        return self._descriptors.reference.keep()
-
-    def reference_state(self) -> Mapping[str, Any] | None:
-        """See `scopeside.ports.Segmenter`."""
-        return self._descriptors.reference.state()
-
-    def restore_reference(self, state: Mapping[str, Any]) -> None:
-        """See `scopeside.ports.Segmenter`."""
-        self._descriptors.reference.restore(state)
-
-    def identity_state(self) -> Mapping[str, Any]:
-        """See `scopeside.ports.Memory`."""
-        return {
-            "series": self._series,
-            "looks": looks_key(self._settings, self.provenance),
-            "resolution": self.finder.state(),
-            **self.tracker.remember().as_map(),
-        }
-
-    def restore_identities(self, state: Mapping[str, Any]) -> None:
-        """See `scopeside.ports.Memory`."""
-        require_looks(state, looks_key(self._settings, self.provenance))
-        self.tracker.recall(Remembered.from_map(state))
-        self.finder.restore(state.get("resolution", {}))
-        self._series = state.get("series")
 
     def recover(self) -> None:
         """Make everything on the card anew for the next frame, or say that it is lost.
@@ -344,11 +315,3 @@ class DevicePipeline:
         if series != self._contrast_series:
             self._contrast_series = series
             self._planner.held.forget()
-
-    def _enter_series(self, series: str) -> None:
-        if series == self._series:
-            return
-        self._series = series
-        self.finder.reset()
-        if self._settings.identity.scope == "series":
-            self.tracker.reset()

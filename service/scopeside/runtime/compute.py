@@ -139,7 +139,7 @@ class Compute:
         Waits until the frame that is being computed is done. Raises ConfigError where no frame was
         segmented yet, and ServiceError where the thread does not come to it within `ANSWER_S`.
         """
-        return self.between_frames(self._pipeline.keep_reference)
+        return self.between_frames(self._pipeline.memory.keep_reference)
 
     def between_frames(self, change: Callable[[], Answer]) -> Answer:
         """Let the compute thread do something between two frames, none begun; return its answer.

@@ -228,7 +228,7 @@ class Service:
             return None
         policy = settings.ingest.effective_policy
         pipeline = warming.pipeline()
-        self._steering.attach(pipeline)
+        self._steering.attach(pipeline.memory)
         return Compute(
             pipeline,
             frames=self._frames,

@@ -42,8 +42,8 @@ def test_a_pipeline_goes_on_as_if_it_had_never_stopped(stopped_after):
         before.segment(frame)
     before.tracker.set_name(1, "crystal")
     after = pipeline()
-    after.restore_identities(through_bytes(before.identity_state()))
-    assert after.identity_state() == before.identity_state()
+    after.memory.restore_identities(through_bytes(before.memory.identity_state()))
+    assert after.memory.identity_state() == before.memory.identity_state()
     for frame in film[stopped_after:]:
         expected, found = before.segment(frame), after.segment(frame)
         assert found.identified.identities == expected.identified.identities
@@ -60,7 +60,7 @@ def test_names_and_ages_are_those_of_before():
     id_ = last.communities[0].identity.id
     before.tracker.set_name(id_, "crystal")
     after = pipeline()
-    after.restore_identities(through_bytes(before.identity_state()))
+    after.memory.restore_identities(through_bytes(before.memory.identity_state()))
     (frame,) = frames(1, begin=4)
     found = {one.id: one for one in after.segment(frame).identified.identities}
     assert (found[id_].name, found[id_].age) == ("crystal", 4)
@@ -73,15 +73,15 @@ def test_another_series_begins_anew_all_the_same():
         before.segment(frame)
     before.tracker.set_name(1, "crystal")
     after = pipeline()
-    after.restore_identities(before.identity_state())
+    after.memory.restore_identities(before.memory.identity_state())
     (frame,) = frames(1, series="another")
     assert {one.name for one in after.segment(frame).identified.identities} == {None}
 
 
 def test_identities_without_a_frame_are_none():
-    state = through_bytes(pipeline().identity_state())
+    state = through_bytes(pipeline().memory.identity_state())
     after = pipeline()
-    after.restore_identities(state)
+    after.memory.restore_identities(state)
     (frame,) = frames(1)
     assert after.segment(frame).identified.identities[0].id == 1
 
@@ -90,7 +90,7 @@ def test_prototypes_of_other_chips_are_refused():
     before = pipeline()
     before.segment(frames(1)[0])
     with pytest.raises(ConfigError, match="they cannot be recognised, and ids begin anew"):
-        pipeline("chips.size_px=24").restore_identities(before.identity_state())
+        pipeline("chips.size_px=24").memory.restore_identities(before.memory.identity_state())
 
 
 KNOWN = {
@@ -140,10 +140,10 @@ def test_damaged_identities_are_refused(change):
 def test_a_resolution_that_makes_no_sense_is_found_anew(learnt):
     before = pipeline()
     before.segment(frames(1)[0])
-    state = before.identity_state()
+    state = before.memory.identity_state()
     if isinstance(learnt, dict) and learnt:
         learnt = state["resolution"] | learnt
     after = pipeline()
-    after.restore_identities(state | {"resolution": learnt})
+    after.memory.restore_identities(state | {"resolution": learnt})
     assert after.finder.state() == pipeline().finder.state()
     assert after.tracker.knows(1)
