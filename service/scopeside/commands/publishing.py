@@ -67,8 +67,8 @@ def add_publishing_arguments(parser: argparse.ArgumentParser) -> None:
     add_sending_arguments(parser)
 
 
-def add_sending_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say to whom frames are sent, and what is said of it."""
+def add_socket_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say by which socket frames are sent."""
     parser.add_argument(
         "--socket",
         choices=("pub", "push"),
@@ -79,8 +79,13 @@ def add_sending_arguments(parser: argparse.ArgumentParser) -> None:
         "--attach",
         choices=("bind", "connect"),
         default="bind",
-        help="whether to bind the endpoint or connect to it (default: %(default)s)",
+        help="whether to bind the endpoint of frames or connect to it (default: %(default)s)",
     )
+
+
+def add_sending_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say to whom frames are sent, and what is said of it."""
+    add_socket_arguments(parser)
     parser.add_argument("--series", metavar="NAME", help="name of the series (default: its own)")
     parser.add_argument(
         "--wait",

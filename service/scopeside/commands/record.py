@@ -11,14 +11,13 @@ from pathlib import Path
 from scopeside.commands.byte_size import byte_size
 from scopeside.commands.keys import add_key_arguments, client_keys
 from scopeside.commands.publishing import write_report
-from scopeside.commands.stopping import StopFlag, stopping
-from scopeside.commands.tap_lines import told
+from scopeside.commands.stopping import stopping
+from scopeside.commands.tap_lines import LINE_EVERY_S, Progress, told
 from scopeside.errors import ConfigError, OutputError
 from scopeside.recording.listening import Heard, Listener
 from scopeside.recording.tap import RecordSpec, Tap, TapStatistics
 from scopeside.stages.reports import Reports
 
-LINE_EVERY_S = 5.0
 FAILED = "record_failed"
 """The code by which a tap reports that the recording has ended by a fault."""
 
@@ -100,8 +99,15 @@ def run(args: argparse.Namespace) -> int:
             tap = Tap(spec, report=lambda *told: _report(reports, *told))
             _say(args, f"recording {args.endpoint} into {args.out}; Ctrl-C ends it")
             begun_s = time.monotonic()
+            progress = Progress(
+                reports,
+                stopped,
+                begun_s=begun_s,
+                seconds=args.seconds,
+                say=lambda line: _say(args, line),
+            )
             try:
-                listener.listen(tap, until=_Until(args, tap, reports, stopped, begun_s))
+                listener.listen(tap, until=lambda heard: _over(args, progress, tap, heard))
             finally:
                 statistics = tap.close()
                 reports.flush(everything=True)
@@ -119,42 +125,18 @@ def _report(reports: Reports, code: str, sentence: str) -> None:
         reports.error(code, sentence)
 
 
-class _Until:
-    """Whether the recording is to end; asked between two messages, and says how far it is."""
-
-    def __init__(
-        self,
-        args: argparse.Namespace,
-        tap: Tap,
-        reports: Reports,
-        stopped: StopFlag,
-        begun_s: float,
-    ) -> None:
-        self._args = args
-        self._tap = tap
-        self._reports = reports
-        self._stopped = stopped
-        self._begun_s = begun_s
-        self._say_s = begun_s + LINE_EVERY_S
-
-    def __call__(self, heard: Heard) -> bool:
-        now_s = time.monotonic()
-        self._reports.flush()
-        if now_s >= self._say_s:
-            self._say_s = now_s + LINE_EVERY_S
-            dropped = self._tap.statistics().dropped
-            _say(
-                self._args,
-                f"{heard.frames} frames, {heard.messages} messages, {heard.bytes / 1e6:.1f} MB; "
-                f"{dropped} not recorded",
-            )
-        args = self._args
+def _over(args: argparse.Namespace, progress: Progress, tap: Tap, heard: Heard) -> bool:
+    def line() -> str:
         return (
-            self._stopped()
-            or (args.seconds is not None and now_s - self._begun_s >= args.seconds)
-            or (args.messages is not None and heard.messages >= args.messages)
-            or (args.until_end and heard.ends > 0)
+            f"{heard.frames} frames, {heard.messages} messages, {heard.bytes / 1e6:.1f} MB; "
+            f"{tap.statistics().dropped} not recorded"
         )
+
+    return (
+        progress.over(line)
+        or (args.messages is not None and heard.messages >= args.messages)
+        or (args.until_end and heard.ends > 0)
+    )
 
 
 def _conclude(

@@ -11,16 +11,14 @@ from pathlib import Path
 from scopeside.commands.byte_size import byte_size
 from scopeside.commands.keys import add_key_arguments, client_keys
 from scopeside.commands.publishing import write_report
-from scopeside.commands.stopping import StopFlag, stopping
-from scopeside.commands.tap_lines import told
+from scopeside.commands.stopping import stopping
+from scopeside.commands.tap_lines import LINE_EVERY_S, Progress, told
 from scopeside.errors import ConfigError, OutputError
 from scopeside.recording.tap import Tap, TapStatistics
 from scopeside.saving.hearing import Heard, Hearing
 from scopeside.saving.listening import listen
 from scopeside.saving.spec import PROGRAM, SAVING, SaveSpec
 from scopeside.stages.reports import Reports
-
-LINE_EVERY_S = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,8 +67,15 @@ def run(args: argparse.Namespace) -> int:
             tap = Tap(spec, report=reports.error, program=PROGRAM, wording=SAVING)
             _say(args, f"saving {args.endpoint} into {args.out}; Ctrl-C ends it")
             begun_s = time.monotonic()
+            progress = Progress(
+                reports,
+                stopped,
+                begun_s=begun_s,
+                seconds=args.seconds,
+                say=lambda line: _say(args, line),
+            )
             try:
-                listen(hearing, tap, until=_Until(args, tap, reports, stopped, begun_s))
+                listen(hearing, tap, until=lambda heard: _over(args, progress, tap, heard))
             finally:
                 statistics = tap.close()
                 reports.flush(everything=True)
@@ -82,40 +87,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-class _Until:
-    """Whether the run is to end; asked between two turns, and says how far it is."""
+def _over(args: argparse.Namespace, progress: Progress, tap: Tap, saved: Heard) -> bool:
+    def line() -> str:
+        statistics = tap.statistics()
+        return f"{statistics.recorded} results; {statistics.dropped + saved.missed} not saved"
 
-    def __init__(
-        self,
-        args: argparse.Namespace,
-        tap: Tap,
-        reports: Reports,
-        stopped: StopFlag,
-        begun_s: float,
-    ) -> None:
-        self._args = args
-        self._tap = tap
-        self._reports = reports
-        self._stopped = stopped
-        self._begun_s = begun_s
-        self._say_s = begun_s + LINE_EVERY_S
-
-    def __call__(self, saved: Heard) -> bool:
-        now_s = time.monotonic()
-        self._reports.flush()
-        if now_s >= self._say_s:
-            self._say_s = now_s + LINE_EVERY_S
-            statistics = self._tap.statistics()
-            _say(
-                self._args,
-                f"{statistics.recorded} results; {statistics.dropped + saved.missed} not saved",
-            )
-        args = self._args
-        return (
-            self._stopped()
-            or (args.seconds is not None and now_s - self._begun_s >= args.seconds)
-            or (args.results is not None and self._tap.statistics().offered >= args.results)
-        )
+    enough = args.results is not None and tap.statistics().offered >= args.results
+    return progress.over(line) or enough
 
 
 def _conclude(

@@ -8,7 +8,12 @@ import zmq
 
 from scopeside.client.publisher import FramePublisher
 from scopeside.commands.frame_shape import frame_shape
-from scopeside.commands.publishing import DEFAULT_ENDPOINT, default_series, say
+from scopeside.commands.publishing import (
+    DEFAULT_ENDPOINT,
+    add_socket_arguments,
+    default_series,
+    say,
+)
 from scopeside.commands.stopping import stopping
 from scopeside.errors import ConfigError
 from scopeside.twin import client
@@ -56,18 +61,7 @@ def _add_endpoints(parser: argparse.ArgumentParser) -> None:
         metavar="ENDPOINT",
         help="where frames go (default: %(default)s)",
     )
-    parser.add_argument(
-        "--socket",
-        choices=("pub", "push"),
-        default="pub",
-        help="pub never waits, push never loses a frame (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--attach",
-        choices=("bind", "connect"),
-        default="bind",
-        help="whether to bind the endpoint of frames or connect to it (default: %(default)s)",
-    )
+    add_socket_arguments(parser)
 
 
 def _add_instrument(parser: argparse.ArgumentParser) -> None:
