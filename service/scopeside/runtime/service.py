@@ -135,8 +135,11 @@ class Service:
                 recording=self._tapping.figures,
                 saving=self._saving.figures,
             )
+            self._web = Web(configuration, self._security, self._intake.reports.error)
+            undo.callback(self._web.end)
             self._commands = ServiceCommands(
                 configuration,
+                self._web.endpoint,
                 self._lifecycle,
                 self._intake,
                 self._pulse,
@@ -151,7 +154,6 @@ class Service:
                 secure=self._secure(binds=True),
                 commands=self._commands,
             )
-            self._web = Web(configuration, self._security, self._intake.reports.error)
             self._measures.follow(main=self._pulse.turns, control=self._control.turns)
             self._supervisor = Supervisor(lambda: self._measures.hanging(settings.http.stuck_s))
             undo.callback(self._supervisor.close)
@@ -278,6 +280,7 @@ class Service:
                 "results": settings.publish.results,
                 "events": settings.publish.events,
                 "control": settings.control.endpoint,
+                "web": self._web.endpoint or "none",
             }
             | compute.describe(),
         )

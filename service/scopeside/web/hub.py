@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,6 +61,8 @@ class Hub:
         self._acting: set[asyncio.Task[dict[str, Any]]] = set()
         self._woken = asyncio.Event()
         self._ended = threading.Event()
+        # One thread: pictures come one after another, and two would take both cores from a frame.
+        self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encode")
 
     async def run(self) -> None:
         """Look, measure and listen until cancelled."""
@@ -70,6 +73,7 @@ class Hub:
             self._ended.set()
             await hearing
             await self._link.close()
+            self._encoder.shutdown(wait=False, cancel_futures=True)
 
     async def picture(self, want: Want) -> Picture:
         """Return the next picture for a viewer; waits until there is one."""
@@ -79,6 +83,11 @@ class Hub:
             return await want.picture
         finally:
             self._wants.remove(want)
+
+    async def message(self, want: Want) -> bytes:
+        """Return the next picture as a viewer gets it, encoded once for all who want it so."""
+        picture = await self.picture(want)
+        return await picture.message(want.px, confidence=want.confidence, encoder=self._encoder)
 
     async def act(self, cmd: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Do as a viewer says; FatalError with the service's sentence where it refuses.
