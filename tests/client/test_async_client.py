@@ -1,7 +1,7 @@
 import asyncio
 import gc
-import warnings
 import time
+import warnings
 from asyncio.proactor_events import BaseProactorEventLoop
 from contextlib import asynccontextmanager
 

@@ -55,7 +55,8 @@ def test_a_full_disk_ends_the_run_in_one_sentence_and_whoever_feeds_it_goes_on(t
     assert "is full" in run.end
     (image,) = run.images
     assert image.length == 1
-    assert not [one for one in (image.path / "0/1").rglob("*") if one.is_file()]  # of the frame that had no room, nothing takes any
+    # Of the frame for which there was no room nothing takes any.
+    assert not [one for one in (image.path / "0/1").rglob("*") if one.is_file()]
     np.testing.assert_array_equal(image.image_YX(0), small)
 
 

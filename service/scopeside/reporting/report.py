@@ -101,7 +101,8 @@ def _facts(story: Story) -> Iterator[tuple[str, ...]]:
         yield "pixel", f"{size[0] * 1e9:.4g} x {size[1] * 1e9:.4g} nm"
     yield "began", f"{began:%Y-%m-%d %H:%M:%S} UTC"
     if seconds > 0:
-        yield "took", f"{seconds:.1f} s, {(last['index'] - first['index']) / seconds:.3g} frames a second"
+        rate_hz = (last["index"] - first["index"]) / seconds
+        yield "took", f"{seconds:.1f} s, {rate_hz:.3g} frames a second"
     if last["dose_e_per_m2"] is not None:
         yield "dose", f"{last['dose_e_per_m2']:.3g} e⁻/m² at the end"
 

@@ -22,7 +22,8 @@ from scopeside.wire.results import accounting_map
 class ServiceCommands:
     """The commands of the wire contract; the control thread alone calls them.
 
-    `web` is where the page is served. `announce` tells everybody of a change of state at once, before the next heartbeat is due.
+    `web` is where the page is served. `announce` tells everybody of a change of state at once,
+    before the next heartbeat is due.
     """
 
     def __init__(

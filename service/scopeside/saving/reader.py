@@ -46,7 +46,8 @@ class RunImage:
     def rows(self) -> Iterator[Row]:
         """Yield what every frame's result said beside the arrays, in order.
 
-        A line without what every result says is left out, and noted in `lacking`. Raises InputFileError for a line that is damaged, or absent where there is a frame.
+        A line without what every result says is left out, and noted in `lacking`. Raises
+        InputFileError for a line that is damaged, or absent where there is a frame.
         """
         file = self.path / ROWS
         try:
