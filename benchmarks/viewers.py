@@ -112,6 +112,21 @@ def _cpu_s(process: psutil.Process) -> float:
 
 @contextmanager
 def apparatus(load: Load, folder: Path) -> Iterator[Apparatus]:
+    with (
+        service(load, folder) as (publisher, collector, address, child),
+        onlookers(address, VIEWERS) as viewers,
+    ):
+        yield Apparatus(
+            publisher=publisher,
+            collector=collector,
+            viewers=viewers,
+            serve=psutil.Process(child.pid),
+            web=web_process(child.pid),
+        )
+
+
+@contextmanager
+def service(load: Load, folder: Path) -> Iterator[tuple[FramePublisher, Collector, str, Child]]:
     frames, results, events, control, web = free_endpoints(5)
     web = web.replace("tcp://", "http://")
     sets = {
@@ -134,14 +149,7 @@ def apparatus(load: Load, folder: Path) -> Iterator[Apparatus]:
         stack.callback(collector.close)
         if not publisher.wait_for_subscriber(READY_S):
             raise SystemExit("The service never connected to the publisher.")
-        address = web.replace("http://", "ws://") + "/live"
-        yield Apparatus(
-            publisher=publisher,
-            collector=collector,
-            viewers=stack.enter_context(onlookers(address, VIEWERS)),
-            serve=psutil.Process(child.pid),
-            web=web_process(child.pid),
-        )
+        yield publisher, collector, web.replace("http://", "ws://") + "/live", child
 
 
 def web_process(pid: int) -> psutil.Process:

@@ -47,8 +47,8 @@ class HttpSettings(Section):
     addresses are known."""
     stuck_s: Annotated[float, Field(ge=1.0)] = 60.0
     """Time without a turn of a thread of the service after which `/healthz` says that it hangs:
-    longer than your slowest frame and the plan for a new frame shape take. A web process without
-    a sign of life for as long (and 30 s) is ended and started again."""
+    longer than your slowest frame and the plan for a new frame shape take. A web process that
+    gives no sign of life for as long, and for 30 s at least, is ended and started again."""
 
     @property
     def off(self) -> bool:
