@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/live_picture.py [--tour FOLDER]
 
 The real service, a simulated run that waits for it, and a headless Chromium. With `--tour` every
-tab is drawn too, at every size and in both themes that the page is made for, with the twin's mosaic.
+tab is drawn instead, at every size and in both themes that the page is made for, with the twin's
+mosaic.
 """
 
 from __future__ import annotations

@@ -41,6 +41,11 @@ def pooled(rounds: Sequence[Sequence[float]]) -> np.ndarray:
     return np.concatenate([np.asarray(one, np.float64) for one in rounds])
 
 
+def rank(durations: np.ndarray, percent: float) -> float:
+    """Return a percentile by nearest rank, as `latency.Percentiles` has it: one of the frames."""
+    return float(np.percentile(durations, percent, method="inverted_cdf"))
+
+
 def ratio_of_percentiles(
     without: Sequence[Sequence[float]],
     watched: Sequence[Sequence[float]],
@@ -55,8 +60,8 @@ def ratio_of_percentiles(
     drawn = np.random.default_rng(seed).integers(0, len(rounds), (DRAWS, len(rounds)))
 
     def ratio(chosen: Sequence[int]) -> float:
-        below = np.percentile(pooled([without[one] for one in chosen]), percent)
-        return float(np.percentile(pooled([watched[one] for one in chosen]), percent) / below)
+        below = rank(pooled([without[one] for one in chosen]), percent)
+        return rank(pooled([watched[one] for one in chosen]), percent) / below
 
     low, high = np.percentile([ratio(chosen) for chosen in drawn], SURE)
     return Ratio(value=ratio(rounds), low=float(low), high=float(high))
@@ -65,4 +70,4 @@ def ratio_of_percentiles(
 def frames_beyond(rounds: Sequence[Sequence[float]], percent: float) -> int:
     """Return how many frames make the percentile: those that took as long or longer."""
     durations = pooled(rounds)
-    return int((durations >= np.percentile(durations, percent)).sum())
+    return int((durations >= rank(durations, percent)).sum())

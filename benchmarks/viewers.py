@@ -20,7 +20,7 @@ import psutil
 
 from harness import Report, Row, quick_parser, say, significant, spread
 from onlookers import PX, Onlookers, onlookers
-from paired_rounds import frames_beyond, in_order, pooled, ratio_of_percentiles
+from paired_rounds import frames_beyond, in_order, pooled, rank, ratio_of_percentiles
 from scopeside.client.publisher import FramePublisher
 from scopeside.demo.processes import Child, children, free_endpoints
 from scopeside.testing.specimen import IrradiatedFilm
@@ -72,7 +72,7 @@ class Turns:
     web_cores: list[float] = field(default_factory=list)
 
     def percentile_ms(self, percent: float) -> float:
-        return significant(1e3 * float(np.percentile(pooled(self.took_s), percent)))
+        return significant(1e3 * rank(pooled(self.took_s), percent))
 
 
 @dataclass(frozen=True, kw_only=True)
