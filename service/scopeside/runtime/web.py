@@ -39,6 +39,9 @@ LEAST_SILENCE_S = 30.0
 """Without a sign of life for less than this no process is ended: loading takes seconds, and on a
 busy machine many."""
 
+ONE_BLAS_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""The process multiplies no matrices, and NumPy would hold a thread for every core."""
+
 AGAIN_S = (1.0, 60.0)
 """Wait before a process that ended is started again, doubled up to the second with every end."""
 
@@ -183,6 +186,7 @@ class Web:
             [sys.executable, "-P", "-m", "scopeside.web.process"],
             stdin=subprocess.PIPE,
             pass_fds=[spec.socket_fd, spec.beat_fd],
+            env=os.environ | ONE_BLAS_THREAD,
         )
         beats.handed_over()
         if self._process.stdin is not None:

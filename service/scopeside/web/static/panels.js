@@ -129,7 +129,7 @@ export function showRuns(byId, series, totals) {
 }
 
 export function showPoints(byId, points) {
-  const um = (metres) => (metres === null || metres === undefined ? "" : (1e6 * metres).toFixed(4));
+  const um = (metres) => (metres === null || metres === undefined ? "" : (1e6 * metres).toFixed(4).replace("-", "−"));
   byId("tab-points").hidden = points.length === 0;
   byId("points").querySelector("tbody").replaceChildren(
     ...points.map((point, i) =>
