@@ -124,7 +124,7 @@ export function showRuns(byId, series, totals) {
       name.title = one.series;
       return line([name, cell(clock(one.began_ns)), number(books?.segmented), number(books && lost(books)), number(books?.missing), cell(state)]);
     }),
-    ...(totals ? [line([cell("all of this service"), cell(""), cell(totals.segmented, "number"), cell(lost(totals), "number"), cell(totals.missing, "number"), cell("")])] : []),
+    ...(totals ? [line([cell("all series"), cell(""), cell(totals.segmented, "number"), cell(lost(totals), "number"), cell(totals.missing, "number"), cell("")])] : []),
   );
 }
 
