@@ -196,6 +196,12 @@ def test_a_line_that_is_dragged_raises_an_alarm_when_the_front_crosses_it(page, 
             page.click("#rules button")
             page.until("document.querySelector('#rules').children.length === 0")
             assert service.control.call("rules")["rules"] == []
+            # What another program sets is seen here too, and its line is drawn.
+            elsewhere = {"watch": "front", "figure": "x_px", "between": [1, 2], "above": 150.0}
+            service.control.call("rules", action="set", rule={"name": "elsewhere", **elsewhere})
+            page.until("document.querySelector('#rules').textContent.includes('elsewhere')")
+            microscope.frame(moving(140))
+            page.until("document.querySelector('#marks line.limit') !== null")
     assert page.faults == []
 
 

@@ -32,6 +32,9 @@ PICTURE_S = 0.1
 IDLE_S = 1.0
 """Time between two looks where nobody watches: so that plots have a past when somebody comes."""
 
+RULES_S = 5.0
+"""Time between two looks at the rules while somebody watches: others set them too."""
+
 HEAR_S = 0.2
 """How often the thread that hears events looks whether it is to end."""
 
@@ -57,6 +60,7 @@ class Hub:
         self._spec = spec
         self._picture: Picture | None = None
         self._seq = 0
+        self._rules_s = float("-inf")
         self._wants: list[Want] = []
         self._acting: set[asyncio.Task[dict[str, Any]]] = set()
         self._woken = asyncio.Event()
@@ -157,9 +161,12 @@ class Hub:
             config = await self._link.call("config")
             self.known.asked_device = config["config"]["device"]
             await self._ask_rules()
+        elif self.viewers and time.monotonic() - self._rules_s > RULES_S:
+            await self._ask_rules()
 
     async def _ask_rules(self) -> None:
         """Rules are an addition that a service may not know yet: then none are offered."""
+        self._rules_s = time.monotonic()
         try:
             self.known.rules = (await self._link.call("rules", action="list"))["rules"]
         except ServiceError:
