@@ -55,5 +55,5 @@ def overview(client: Client, twin: TwinClient, width_m: float) -> Iterator[Regio
 
 if __name__ == "__main__":
     with Client() as client_, TwinClient() as twin_:
-        for (_, _, look_), number in survey(client_, twin_, width_m=220e-9):
-            print(f"frame {number}: brightness {look_[0]:.0f}, {look_[2]:.0%} crystalline")
+        for (_px, place_m, look_), number in survey(client_, twin_, width_m=220e-9):
+            print(f"frame {number} at {place_m}: mean intensity {look_[0]:.0f} in the overview")

@@ -98,8 +98,10 @@ def settings_of(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any
     """Return the values of settings, such as `graph.resolution`, in an answer to `config`."""
     found = {}
     for key in keys:
-        section, _, name = key.partition(".")
-        found[key] = config[section][name]
+        value: Any = config
+        for part in key.split("."):
+            value = value[part]
+        found[key] = value
     return found
 
 

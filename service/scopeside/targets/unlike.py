@@ -23,6 +23,8 @@ def farthest_first(looks_RF: Sequence[Sequence[float]] | Array) -> Iterator[int]
     1985). ValueError for what is no table of finite numbers.
     """
     looks_RF = np.asarray(looks_RF, np.float64)
+    if len(looks_RF) == 0:
+        return
     if looks_RF.ndim != 2 or not np.isfinite(looks_RF).all():
         raise ValueError("looks_RF must be a table of finite numbers, a row for each region.")
     # Shifted first: a deviation much smaller than the mean would be lost in rounding.
