@@ -124,8 +124,11 @@ def bind_parts(
             recording=companions.tapping.figures,
             saving=companions.saving.figures,
         )
+        web = Web(configuration, sockets.security, flow.intake.reports.error)
+        undo.callback(web.end)
         commands = ServiceCommands(
             configuration,
+            web.endpoint,
             lifecycle,
             flow.intake,
             pulse,
@@ -140,7 +143,6 @@ def bind_parts(
             secure=sockets.secure(binds=True),
             commands=commands,
         )
-        web = Web(configuration, sockets.security, flow.intake.reports.error)
         flow.measures.follow(main=pulse.turns, control=control.turns)
         supervisor = Supervisor(lambda: flow.measures.hanging(settings.http.stuck_s))
         undo.pop_all()

@@ -185,6 +185,7 @@ class Service:
                 "results": settings.publish.results,
                 "events": settings.publish.events,
                 "control": settings.control.endpoint,
+                "web": self._web.endpoint or "none",
             }
             | compute.describe(),
         )
