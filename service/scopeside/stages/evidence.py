@@ -1,8 +1,8 @@
 """What is known of each resolution of a ladder: how far its split of the frame is to be believed.
 
-A split that is the specimen's survives lost edges, and is found at more than one resolution. So a
-rung's partition is compared with those of thinned graphs at the rung itself and at its neighbours.
-The measurements are in docs/adr/0004-resolution-by-stability.md.
+A split that is the specimen's survives lost edges. So a rung's partition is compared with those of
+thinned graphs at the same rung and, where that alone is too uncertain, at its neighbours: the split
+is found there, too. The measurements are in docs/adr/0004-resolution-by-stability.md.
 
 Shape suffixes: R rungs of the ladder, in the order of their resolution.
 """
@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 from scopeside.messages import Partition
 from scopeside.partitions import adjusted_rand
 
-NEXT_RUNG = 0.5
-"""Weight of the agreement with each neighbour's thinned graphs beside that with a rung's own."""
 TOLERANCE = 0.02
 """Rungs this close to the best one count as its equals: coarse ones miss small phases, and what too
 fine ones divide is joined where it is one material."""
@@ -31,28 +29,28 @@ MEMORY = 0.5
 
 
 class Evidence:
-    """Running means of what probes of the rungs told.
+    """Running means of what probes of the rungs told; all within `reach` of a rung count alike.
 
     `stability_R` is the agreement of each rung's partition with its own thinned graphs, whatever
     was found. Where one of the two is a single community there is no split to be sure of, and the
     evidence is 0.
     """
 
-    def __init__(self, rungs: int) -> None:
+    def __init__(self, rungs: int, *, reach: int) -> None:
+        self._reach = reach
         self.stability_R = np.zeros(rungs)
         self._splits_RR = np.zeros((rungs, rungs))
-        weights_RR = np.eye(rungs)
+        weights_RR = np.zeros((rungs, rungs))
         for rung in range(rungs):
-            for beside in self.around(rung):
-                weights_RR[rung, beside] = 1.0 if beside == rung else NEXT_RUNG
-        self._weights_RR = weights_RR / weights_RR.sum(axis=1, keepdims=True)
+            weights_RR[rung, self.asked(rung)] = 1.0 / len(self.asked(rung))
+        self._weights_RR = weights_RR
 
     def __len__(self) -> int:
         return len(self.stability_R)
 
-    def around(self, rung: int) -> range:
-        """Return a rung and its neighbours on the ladder."""
-        return range(max(rung - 1, 0), min(rung + 2, len(self)))
+    def asked(self, rung: int) -> range:
+        """Return the rungs whose thinned graphs a rung is compared with, itself among them."""
+        return range(max(rung - self._reach, 0), min(rung + self._reach + 1, len(self)))
 
     def learn(
         self, rung: int, beside: int, whole: Partition, thinned: list[Partition], *, memory: float
@@ -75,8 +73,8 @@ class Evidence:
     def preferred(self, rungs: range, *, stable: float, in_force: int | None) -> int | None:
         """Return the finest of the `rungs` whose split is as good as the best; None without one.
 
-        A split counts when it agrees with its own thinned graphs by `stable`; the others of the
-        rungs by little less. Which is best is told by the neighbours' as well.
+        One of them must agree with its own thinned graphs by `stable`, and those compared with it
+        by little less. Which is best is told by all that were asked.
         """
         chosen = slice(rungs.start, rungs.stop)
         own_R = np.diag(self._splits_RR)[chosen]

@@ -46,8 +46,9 @@ STABLE_APART = 0.8
 so what is left apart has shown already that it differs."""
 PROBE_EVERY = 3
 """Frames for one probe. Probing more often changed nothing on simulated runs of 40 frames."""
-PROBED_BESIDE = (0, -1, 0, 1)
-"""Rung beside the one probed at which its thinned graph is divided, by turns."""
+REACH: dict[str, int] = {"chips": 0, "shared": 1}
+"""How many rungs away a split should be found as well, by `embed.mode`. In `shared` mode noise chose
+between rungs that were as stable by themselves; in `chips` mode nothing was gained by it."""
 PATIENCE = 2
 """Probes in a row that must prefer another rung before it is taken."""
 
@@ -85,7 +86,7 @@ class CommunityFinder:
 
     def reset(self) -> None:
         """Forget what has been learnt of the series; the next frame is surveyed."""
-        self._evidence = Evidence(len(LADDER))
+        self._evidence = Evidence(len(LADDER), reach=REACH[self._settings.embed.mode])
         self._rung: int | None = None
         self._frames = 0
         self._probes = 0
@@ -191,7 +192,7 @@ class CommunityFinder:
             for resolution in LADDER
         ]
         for rung, partition in enumerate(partitions):
-            for beside in self._evidence.around(rung):
+            for beside in self._evidence.asked(rung):
                 self._evidence.learn(rung, beside, partition, others[beside], memory=1.0)
         stability_R = self._evidence.stability_R
         chosen = self._preferred(range(len(LADDER)), in_force=None)
@@ -206,7 +207,7 @@ class CommunityFinder:
         self, graph: AnyGraph, embeddings: Looks, partition: Partition, in_force: int
     ) -> None:
         """Probe one rung and take a neighbour once it has been preferred for long enough."""
-        near = self._evidence.around(in_force)
+        near = range(max(in_force - 1, 0), min(in_force + 2, len(LADDER)))
         others = [rung for rung in near if rung != in_force]
         turn, elsewhere = divmod(self._probes, 2)
         whole = partition.communities == 1
@@ -216,15 +217,13 @@ class CommunityFinder:
             near = range(len(LADDER))
             others = [rung for rung in near if rung != in_force]
             turn, elsewhere = self._probes, 1
-        rung, beside = in_force, in_force
+        rung = in_force
         if elsewhere:
             turn, other = divmod(turn, len(others))
-            rung = beside = others[other]
+            rung = others[other]
             partition = self._partition(graph, embeddings, LADDER[rung])
-        if not whole:
-            beside += PROBED_BESIDE[turn % len(PROBED_BESIDE)]
-        if beside not in self._evidence.around(rung):
-            beside = rung
+        asked = self._evidence.asked(rung)
+        beside = rung if whole else asked[turn % len(asked)]
         thinning = _thinning(graph, seed=self._settings.communities.seed)
         thinned = thinning.draw(self._probes, share=THINNED_SHARE)
         thinned_too = self._partition(thinned, embeddings, LADDER[beside])
