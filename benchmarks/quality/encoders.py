@@ -44,7 +44,7 @@ def known_as(one: Embedder) -> str:
 
 
 def mode_of(one: Embedder) -> str:
-    """Return `embed.mode`, which matters after the embedding, too: to how resolutions are judged."""
+    """Return `embed.mode`, which matters after the embedding too: resolutions are judged by it."""
     return "shared" if one.info.name.startswith("shared/") else "chips"
 
 

@@ -47,8 +47,8 @@ so what is left apart has shown already that it differs."""
 PROBE_EVERY = 3
 """Frames for one probe. Probing more often changed nothing on simulated runs of 40 frames."""
 REACH: dict[str, int] = {"chips": 0, "shared": 1}
-"""How many rungs away a split should be found as well, by `embed.mode`. In `shared` mode noise chose
-between rungs that were as stable by themselves; in `chips` mode nothing was gained by it."""
+"""How many rungs away a split should be found as well, by `embed.mode`. In `shared` mode noise
+chose between rungs that were as stable by themselves; in `chips` mode nothing was gained by it."""
 PATIENCE = 2
 """Probes in a row that must prefer another rung before it is taken."""
 
