@@ -1,45 +1,39 @@
 """What do people who look cost the frames? p99 with five open pages over p99 with none.
 
-    .venv/bin/python benchmarks/viewers.py [--rounds 6] [--seconds 20]
+    .venv/bin/python benchmarks/viewers.py [--rounds 16] [--seconds 8]
 
 One service, and by turns no viewer and five, each asking for pictures and states as the page does.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
 import math
-import os
-import struct
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import psutil
-from websockets.asyncio.client import connect
 
 from harness import Report, Row, quick_parser, say, significant, spread
+from onlookers import PX, Onlookers, onlookers
+from paired_rounds import frames_beyond, in_order, pooled, rank, ratio_of_percentiles
 from scopeside.client.publisher import FramePublisher
 from scopeside.demo.processes import Child, children, free_endpoints
-from scopeside.latency import Percentiles
 from scopeside.testing.specimen import IrradiatedFilm
 from service_overhead import READY_S, Collector, wait_until_ready, warmed_up
 
 VIEWERS = 5
-ROUNDS = 6
-SECONDS = 20.0
-PX = 640
-"""What the page asks for in a window of 1280 x 720."""
+ROUNDS = 16
+SECONDS = 8.0
+"""With `ROUNDS`, enough that ten frames of the slower load are slower than its p99."""
 SETTLE_S = 1.5
-"""Between two turns, uncounted: viewers come or go."""
+"""Before every turn, uncounted: viewers come or go, and caches are theirs or not."""
 DISTINCT = 6
+PERCENT = 99.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,59 +63,66 @@ LOADS = (
 )
 
 
-async def view(address: str) -> int:
-    """Look as a page does until cancelled: the next picture once the last is here."""
-    pictures = 0
-    async with connect(address, max_size=None) as socket:
-        after, cursors = 0, {"frames": [0, 0], "service": [0, 0], "event": 0}
+@dataclass(kw_only=True)
+class Turns:
+    """What one condition took, round by round."""
 
-        async def ask(kind: str) -> None:
-            more = {"after": after, "px": PX, "confidence": False} if kind == "picture" else cursors
-            await socket.send(json.dumps({"type": kind, **more}))
+    took_s: list[list[float]] = field(default_factory=list)
+    serve_cores: list[float] = field(default_factory=list)
+    web_cores: list[float] = field(default_factory=list)
 
-        await ask("picture")
-        await ask("state")
-        try:
-            async for message in socket:
-                if isinstance(message, bytes):
-                    (length,) = struct.unpack_from("<I", message)
-                    after = json.loads(message[4 : 4 + length])["seq"]
-                    pictures += 1
-                    await ask("picture")
-                else:
-                    told = json.loads(message)
-                    for key in ("frames", "service"):
-                        cursors[key] = [told[key]["version"], told[key]["count"]]
-                    cursors["event"] = told["event"]
-                    await ask("state")
-        except asyncio.CancelledError:
-            pass
-    return pictures
+    def percentile_ms(self, percent: float) -> float:
+        return significant(1e3 * rank(pooled(self.took_s), percent))
 
 
-async def view_until_told(address: str, count: int) -> int:
-    """Let `count` viewers look until standard input ends; return what they saw."""
-    viewers = [asyncio.create_task(view(address)) for _ in range(count)]
-    await asyncio.to_thread(sys.stdin.read)
-    for viewer in viewers:
-        viewer.cancel()
-    return sum(await asyncio.gather(*viewers))
+@dataclass(frozen=True, kw_only=True)
+class Apparatus:
+    publisher: FramePublisher
+    collector: Collector
+    viewers: Onlookers
+    serve: psutil.Process
+    web: psutil.Process
+
+    def send(self, images: Sequence[np.ndarray], rate_hz: float, seconds: float) -> list[float]:
+        """Send for so long at this rate; return how long each frame took, in seconds."""
+        first = self.publisher.frames_sent
+        begun_s = time.monotonic()
+        for number in range(max(1, round(rate_hz * seconds))):
+            time.sleep(max(0.0, begun_s + number / rate_hz - time.monotonic()))
+            self.publisher.frame(images[number % len(images)])
+        if not self.collector.wait_for(self.publisher.frames_sent - 1, READY_S):
+            raise SystemExit("The service gave no result for the last frame.")
+        return [one.published_s for one in self.collector.arrivals if one.frame >= first]
+
+    def turn(
+        self, into: Turns, images: Sequence[np.ndarray], rate_hz: float, seconds: float
+    ) -> None:
+        """Measure one turn; whether anybody looks is settled before."""
+        self.send(images, rate_hz, SETTLE_S)
+        before_s, begun_s = (_cpu_s(self.serve), _cpu_s(self.web)), time.monotonic()
+        into.took_s.append(self.send(images, rate_hz, seconds))
+        spent_s = time.monotonic() - begun_s
+        into.serve_cores.append((_cpu_s(self.serve) - before_s[0]) / spent_s)
+        into.web_cores.append((_cpu_s(self.web) - before_s[1]) / spent_s)
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    return float(sum(process.cpu_times()[:2]))
 
 
 @contextmanager
-def viewers(address: str, count: int) -> Iterator[list[int]]:
-    """Viewers in a process of their own at the least priority, as if on another machine."""
-    seen: list[int] = []
-    process = subprocess.Popen(
-        [sys.executable, __file__, "--view", address, "--viewers", str(count)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    try:
-        yield seen
-    finally:
-        out, _ = process.communicate()
-        seen.append(int(out))
+def apparatus(load: Load, folder: Path) -> Iterator[Apparatus]:
+    with (
+        service(load, folder) as (publisher, collector, address, child),
+        onlookers(address, VIEWERS) as viewers,
+    ):
+        yield Apparatus(
+            publisher=publisher,
+            collector=collector,
+            viewers=viewers,
+            serve=psutil.Process(child.pid),
+            web=web_process(child.pid),
+        )
 
 
 @contextmanager
@@ -151,23 +152,11 @@ def service(load: Load, folder: Path) -> Iterator[tuple[FramePublisher, Collecto
         yield publisher, collector, web.replace("http://", "ws://") + "/live", child
 
 
-def turn(
-    publisher: FramePublisher,
-    collector: Collector,
-    images: Sequence[np.ndarray],
-    *,
-    rate_hz: float,
-    seconds: float,
-) -> list[float]:
-    """Send for so long at this rate; return how long each frame took, in seconds."""
-    first = publisher.frames_sent
-    begun_s = time.monotonic()
-    for number in range(max(1, round(rate_hz * seconds))):
-        time.sleep(max(0.0, begun_s + number / rate_hz - time.monotonic()))
-        publisher.frame(images[number % len(images)])
-    if not collector.wait_for(publisher.frames_sent - 1, READY_S):
-        raise SystemExit("The service gave no result for the last frame.")
-    return [one.published_s for one in collector.arrivals if one.frame >= first]
+def web_process(pid: int) -> psutil.Process:
+    for child in psutil.Process(pid).children():
+        if "scopeside.web.process" in child.cmdline():
+            return child
+    raise SystemExit("The service has no web process: are its packages installed?")
 
 
 def distinct_frames(shape: tuple[int, int]) -> list[np.ndarray]:
@@ -177,96 +166,82 @@ def distinct_frames(shape: tuple[int, int]) -> list[np.ndarray]:
 
 
 def measure(load: Load, *, rounds: int, seconds: float) -> Row:
-    """Return p99 without and with viewers, over all rounds and as a ratio within each."""
+    """Return p99 without and with viewers over all rounds, and what looking takes of processors."""
     images = distinct_frames(load.shape)
-    took_s: dict[int, list[float]] = {0: [], VIEWERS: []}
-    ratios, pictures, web_cpu_s = [], 0, 0.0
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        service(load, Path(folder)) as (publisher, collector, address, child),
-    ):
-        publisher.start("viewers")
-        warmed_up(publisher, collector, images)
-        busy_s = float(np.median([one.published_s for one in collector.arrivals[-10:]]))
+    alone, watched, pictures = Turns(), Turns(), 0
+    with tempfile.TemporaryDirectory() as folder, apparatus(load, Path(folder)) as its:
+        its.publisher.start("viewers")
+        warmed_up(its.publisher, its.collector, images)
+        busy_s = float(np.median([one.published_s for one in its.collector.arrivals[-10:]]))
         rate_hz = min(load.rate_hz, load.share / busy_s)
-        web = web_process(child.pid)
+        its.send(images, rate_hz, seconds)  # the first seconds are slower, whoever looks
         for number in range(rounds):
-            p99_s = {}
-            # Whichever comes first in a round, so that a drift of the machine favours neither.
-            for count in (0, VIEWERS) if number % 2 == 0 else (VIEWERS, 0):
-                before_s = sum(web.cpu_times()[:2])
-                with viewers(address, count) if count else no_viewers() as seen:
-                    turn(publisher, collector, images, rate_hz=rate_hz, seconds=SETTLE_S)
-                    durations = turn(publisher, collector, images, rate_hz=rate_hz, seconds=seconds)
-                took_s[count] += durations
-                p99_s[count] = Percentiles.of(durations).p99_s
-                if count:
-                    pictures += sum(seen)
-                    web_cpu_s += sum(web.cpu_times()[:2]) - before_s
-            ratios.append(p99_s[VIEWERS] / p99_s[0])
-    alone, watched = (Percentiles.of(took_s[count]) for count in (0, VIEWERS))
-    shown_s = rounds * (seconds + SETTLE_S)
+            for looked_at in in_order(number):
+                if looked_at:
+                    its.viewers.look()
+                its.turn(watched if looked_at else alone, images, rate_hz, seconds)
+                if looked_at:
+                    pictures += its.viewers.rest()
+    return row(load, rate_hz, alone, watched, pictures / (rounds * (seconds + SETTLE_S)))
+
+
+def row(load: Load, rate_hz: float, alone: Turns, watched: Turns, pictures_per_s: float) -> Row:
+    ratio = ratio_of_percentiles(alone.took_s, watched.took_s, PERCENT)
+    middle = ratio_of_percentiles(alone.took_s, watched.took_s, 50.0)
+    more = np.subtract(watched.serve_cores, alone.serve_cores)
     return {
         "load": load.name,
         "rate_hz": significant(rate_hz),
-        "frames": len(took_s[0]) + len(took_s[VIEWERS]),
-        "p50_alone_ms": significant(1e3 * alone.p50_s),
-        "p50_watched_ms": significant(1e3 * watched.p50_s),
-        "p99_alone_ms": significant(1e3 * alone.p99_s),
-        "p99_watched_ms": significant(1e3 * watched.p99_s),
-        "p99_ratio": significant(watched.p99_s / alone.p99_s),
-        "p99_ratio_of_rounds": spread(ratios),
-        "pictures_a_viewer_per_s": significant(pictures / VIEWERS / shown_s),
-        "web_process_cores": significant(web_cpu_s / shown_s),
+        "frames_each": len(pooled(alone.took_s)),
+        "beyond_p99": frames_beyond(alone.took_s, PERCENT),
+        "p50_alone_ms": alone.percentile_ms(50.0),
+        "p50_watched_ms": watched.percentile_ms(50.0),
+        "p50_ratio": significant(middle.value),
+        "p99_alone_ms": alone.percentile_ms(PERCENT),
+        "p99_watched_ms": watched.percentile_ms(PERCENT),
+        "p99_ratio": significant(ratio.value),
+        "p99_ratio_low": significant(ratio.low),
+        "p99_ratio_high": significant(ratio.high),
+        "pictures_a_viewer_per_s": significant(pictures_per_s / VIEWERS),
+        "serve_more_cores": spread(more, digits=2),
+        "web_process_cores": significant(float(np.mean(watched.web_cores))),
     }
-
-
-@contextmanager
-def no_viewers() -> Iterator[list[int]]:
-    yield []
-
-
-def web_process(pid: int) -> psutil.Process:
-    for child in psutil.Process(pid).children():
-        if "scopeside.web.process" in child.cmdline():
-            return child
-    raise SystemExit("The service has no web process: are its packages installed?")
 
 
 def main() -> None:
     parser = quick_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--view", metavar="ADDRESS", help="be the viewers (used by itself)")
-    parser.add_argument("--viewers", type=int, default=VIEWERS)
     arguments = parser.parse_args()
-    if arguments.view:
-        # As if on another machine: they get what nobody here wants.
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        print(asyncio.run(view_until_told(arguments.view, arguments.viewers)))
-        return
     report = Report(
         name="viewers",
         question="What do people who look cost the frames?",
         how=(
             f"One service at a steady rate; by turns no viewer and {VIEWERS}, "
             f"{arguments.rounds} rounds of {arguments.seconds:g} s each, the order turned round "
-            "with every round. Viewers ask for pictures of 640 px and for states as the page "
-            "does, in a process of its own that runs when a core is idle (SCHED_IDLE), since they "
-            "would be on another machine. Times are the published service_s."
+            f"with every round, the first {SETTLE_S:g} s of a turn uncounted. Viewers ask for "
+            f"pictures of {PX} px and for states as the page does, in a process of its own that "
+            "runs when a core is idle (SCHED_IDLE), since they would be on another machine. Times "
+            "are the published service_s. Percentiles are of all frames of a condition; low and "
+            "high are the ends of the 95 % interval of the ratio, by drawing rounds again. "
+            "serve_more_cores is what the service's own process takes beyond a turn without "
+            "viewers."
         ),
     )
     rows = []
     for load in LOADS:
-        row = measure(load, rounds=arguments.rounds, seconds=arguments.seconds)
-        rows.append(row)
-        say(f"{load.name}: p99 {row['p99_alone_ms']} ms, watched {row['p99_watched_ms']} ms")
+        found = measure(load, rounds=arguments.rounds, seconds=arguments.seconds)
+        rows.append(found)
+        say(
+            f"{load.name}: p99 {found['p99_alone_ms']} ms, watched {found['p99_watched_ms']} ms, "
+            f"ratio {found['p99_ratio']} ({found['p99_ratio_low']} to {found['p99_ratio_high']})"
+        )
         report.aim(
             f"p99 with {VIEWERS} viewers over p99 with none, {load.name}",
             "at most",
             1.1,
             "",
-            row["p99_ratio"],
+            found["p99_ratio"],
         )
     report.table("Received to published, with nobody looking and with five", rows)
     report.write()

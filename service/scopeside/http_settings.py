@@ -33,7 +33,8 @@ def is_loopback(host: str) -> bool:
 class HttpSettings(Section):
     endpoint: HttpEndpoint = "http://127.0.0.1:8765"
     """Where the live page, `/metrics`, `/healthz` and `/readyz` are served, by a process of their
-    own; `none` serves nothing. `https` takes `tls_cert` and `tls_key`."""
+    own; `none` serves nothing, and port 0 is a free one, which the log and `status` tell. `https`
+    takes `tls_cert` and `tls_key`."""
     token_file: Path | None = None
     """File whose first line, of 16 characters or more, whoever looks or acts has to show; without
     one only loopback is bound."""
@@ -46,7 +47,8 @@ class HttpSettings(Section):
     addresses are known."""
     stuck_s: Annotated[float, Field(ge=1.0)] = 60.0
     """Time without a turn of a thread of the service after which `/healthz` says that it hangs:
-    longer than your slowest frame and the plan for a new frame shape take."""
+    longer than your slowest frame and the plan for a new frame shape take. A web process that
+    gives no sign of life for as long, and for 30 s at least, is ended and started again."""
 
     @property
     def off(self) -> bool:
@@ -64,6 +66,10 @@ class HttpSettings(Section):
     @property
     def port(self) -> int:
         return urlsplit(self.endpoint).port or 0
+
+    def with_port(self, port: int) -> str:
+        """Return the endpoint with this port in place of its own."""
+        return f"{self.endpoint.rpartition(':')[0]}:{port}"
 
     @property
     def on_loopback(self) -> bool:

@@ -12,7 +12,8 @@ from scopeside.settings import LogSettings
 
 
 class WebSpec(BaseModel):
-    """`control` and `events` are endpoints to connect to; `socket_fd` is bound and listens.
+    """`control` and `events` are endpoints to connect to; `socket_fd` is bound and listens, and
+    `beat_fd` is the pipe that takes signs of life.
 
     `server_key` and `client_key` are CURVE certificates, where the service speaks CURVE.
     """
@@ -24,6 +25,7 @@ class WebSpec(BaseModel):
     control: str
     events: str
     socket_fd: int
+    beat_fd: int
     server_key: Path | None = None
     client_key: Path | None = None
 

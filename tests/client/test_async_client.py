@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import time
+import warnings
 from asyncio.proactor_events import BaseProactorEventLoop
 from contextlib import asynccontextmanager
 
@@ -111,6 +113,36 @@ def test_a_command_that_is_cancelled_leaves_the_next_one_working(at):
 
     with served(at, answer=answer) as service:
         run(loop(service))
+
+
+def test_a_call_that_is_cancelled_at_any_moment_leaves_nothing_unawaited(at):
+    async def loop(service):
+        async with connected(at) as client:
+            calls = {
+                "status": client.status,
+                "result": lambda: client.next_result(ANSWER_S, frame=3),
+                "event": lambda: anext(client.events()),
+                "rules": client.rules.list,
+                "state": lambda: client.wait_until("paused", ANSWER_S),
+                "clock": client.clock,
+            }
+            for call in calls.values():
+                for turns in range(5):
+                    task = asyncio.create_task(call())
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
+                    del task
+                    gc.collect()
+            assert (await client.status())["state"] == "ready"
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with served(at, answer=lambda request: ok(request, state="ready", rules=[])) as service:
+            run(loop(service))
+        gc.collect()
+    assert not [one for one in told if "never awaited" in str(one.message)]
 
 
 def test_tasks_share_a_client_one_request_at_a_time(at):

@@ -270,3 +270,12 @@ def test_a_signal_ends_an_endless_replay(stack, endpoint):
     )
     assert arrived.code == 130
     assert arrived.messages[-1].frames == len(arrived.frames) >= 3
+
+
+@pytest.mark.parametrize("command", ["replay", "simulate", "twin"])
+def test_an_endpoint_that_no_other_process_reaches_is_refused(stack, capsys, command):
+    words = [str(stack)] if command == "replay" else []
+    assert cli.main([command, *words, "--to", "inproc://frames"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "--to inproc://frames" in said

@@ -2,6 +2,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from scopeside.demo.processes import Child, children, free_endpoints
@@ -69,6 +70,43 @@ def test_children_end_when_their_parent_is_told_to(tmp_path):
     words = [sys.executable, "-c", TOLD, str(tmp_path)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=50)
     assert (done.returncode, done.stdout, done.stderr) == (0, "ended\n", "")
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from scopeside.demo.processes import Child
+
+folder = Path(sys.argv[1])
+child = Child(["watch", "--results", f"ipc://{folder / 'x'}"], log=folder / "log")
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_child_ends_when_its_parent_is_killed(tmp_path):
+    words = [sys.executable, "-c", KILLED, str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as parent:
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    until_s = time.monotonic() + 60
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until_s, "the child outlived its parent"
+        time.sleep(0.02)
+
+
+def test_a_command_that_does_not_stop_when_it_is_told_is_ended(tmp_path):
+    deaf = (
+        "import os, signal, sys, threading, time\n"
+        "from scopeside.tethered import tether\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "threading.Thread(target=tether, args=(0,), kwargs={'grace_s': 0.2}, daemon=True).start()\n"
+        "time.sleep(60)\n"
+    )
+    words = [sys.executable, "-c", deaf]
+    with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
+        process.stdin.close()
+        assert process.wait(50) == 130
 
 
 def test_a_log_that_cannot_be_written_is_named(tmp_path):

@@ -1,6 +1,7 @@
 """The live page in a real headless browser, on a live service."""
 
 import json
+import math
 import time
 from contextlib import contextmanager
 
@@ -195,7 +196,54 @@ def test_a_line_that_is_dragged_raises_an_alarm_when_the_front_crosses_it(page, 
             page.click("#rules button")
             page.until("document.querySelector('#rules').children.length === 0")
             assert service.control.call("rules")["rules"] == []
+            # What another program sets is seen here too, and its line is drawn.
+            elsewhere = {"watch": "front", "figure": "x_px", "between": [1, 2], "above": 150.0}
+            service.control.call("rules", action="set", rule={"name": "elsewhere", **elsewhere})
+            page.until("document.querySelector('#rules').textContent.includes('elsewhere')")
+            microscope.frame(moving(140))
+            page.until("document.querySelector('#marks line.limit') !== null")
     assert page.faults == []
+
+
+def test_a_front_is_drawn_as_long_as_it_is_and_the_scale_is_a_round_length(page, endpoints):
+    with running(endpoints, sets=LOSSLESS) as service, service.publisher(socket="push") as scope:
+        # Both halves of the frame are 128 px high: so is the front. A quarter of its width is 10 nm
+        # but for the last digit, where a round length is hardest to find.
+        scope.start("film", pixel_size_m=(4e-8 / 192, 4e-8 / 192))
+        for split in (100, 101):
+            scope.frame(moving(split))
+        page.open(endpoints.http)
+        page.until("document.querySelector('#marks line.front') !== null")
+        ends = page(
+            "['x1', 'y1', 'x2', 'y2'].map(one => Number("
+            "document.querySelector('#marks line.front:not(.under)').getAttribute(one)))"
+        )
+        assert math.hypot(ends[2] - ends[0], ends[3] - ends[1]) == pytest.approx(128, abs=12)
+        assert page.text("#scale span") in ("10 nm", "5 nm")
+        words = page(
+            "import('/static/marks.js').then(({scaleBar}) => "
+            "[1e-8, 1.0000000000000002e-8, 9.999999999999999e-9, 4.9e-9, 2e-6, 1e-3, 0.5]"
+            ".map(most => scaleBar(most).text))"
+        )
+        assert words[2] in ("10 nm", "5 nm")
+        assert words[3:] == ["2 nm", "2 µm", "1 mm", "500 mm"]
+        assert not any("NaN" in word for word in words)
+    assert page.faults == []
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1024, 768), (390, 844)])
+def test_nothing_is_wider_than_its_place(page, endpoints, size):
+    page.look(width=size[0], height=size[1])
+    with shown(page, endpoints):
+        page.until("document.querySelector('#times tbody td') !== null")
+        assert page("document.documentElement.scrollWidth") <= size[0]
+        for tab in ("plots", "times", "alarms", "runs"):
+            page.click(f"#tab-{tab}")
+            over = f"(e => e.scrollWidth - e.clientWidth)(document.querySelector('#{tab}'))"
+            assert page(over) <= 0, tab
+        assert (
+            page("(e => e.scrollWidth - e.clientWidth)(document.querySelector('#legend-box'))") <= 0
+        )
 
 
 def test_pause_and_resume_are_a_button_and_words(page, endpoints):

@@ -68,6 +68,7 @@ class Parts:
         )
         self.commands = ServiceCommands(
             self.configuration,
+            "http://127.0.0.1:1234",
             self.lifecycle,
             self.intake,
             Pulse(self.lifecycle, self.books, self.frames),

@@ -2,9 +2,14 @@
 
 import errno
 import shutil
+import signal
 import socket
 import subprocess
+import time
+import urllib.request
+from contextlib import suppress
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,6 +19,7 @@ from scopeside.errors import ConfigError, EndpointError, MissingExtraError
 from scopeside.runtime import web
 from scopeside.runtime.web import Web
 
+SOON_S = 60.0
 TOKEN = "correct-horse-battery"
 
 
@@ -64,6 +70,50 @@ def test_a_machine_without_room_for_another_process_does_not_end_the_service(mon
     assert tries == [100.0, 101.0, 104.0]
     assert {code for code, _ in told} == {"web_failed"}
     assert "could not be started (Resource temporarily unavailable)" in told[0][1]
+
+
+def test_port_0_is_one_that_the_system_chooses_and_tells():
+    one = made("endpoint=http://127.0.0.1:0")
+    try:
+        port = urlsplit(one.endpoint).port
+        assert port
+        with pytest.raises(EndpointError):
+            made(f"endpoint=http://127.0.0.1:{port}")
+    finally:
+        one.end()
+    assert made("endpoint=none").endpoint is None
+
+
+def answers(one):
+    with suppress(OSError), urllib.request.urlopen(f"{one.endpoint}/", timeout=1.0) as page:
+        return page.status == 200
+    return False
+
+
+def test_a_process_that_hangs_is_ended_and_started_again_and_said_once(monkeypatch):
+    """It is alive to the system and holds the socket, so that every browser waits."""
+    told = []
+    one = made("endpoint=http://127.0.0.1:0", "stuck_s=2", report=lambda *what: told.append(what))
+    until_s = time.monotonic() + SOON_S
+
+    def look_until(done):
+        while not done():
+            one.look()
+            assert time.monotonic() < until_s
+            time.sleep(0.05)
+
+    try:
+        one.begin()
+        look_until(lambda: answers(one))
+        monkeypatch.setattr(web, "LEAST_SILENCE_S", 2.0)
+        one._process.send_signal(signal.SIGSTOP)
+        look_until(lambda: told)
+        monkeypatch.setattr(web, "LEAST_SILENCE_S", SOON_S)  # to load takes its time
+        look_until(lambda: answers(one))
+    finally:
+        one.end()
+    assert [code for code, _ in told] == ["web_failed"]
+    assert "gave no sign of life for 2 s, was ended and is started again" in told[0][1]
 
 
 def test_a_host_that_can_be_none_is_one_sentence(tmp_path):

@@ -50,8 +50,13 @@ def test_a_full_disk_ends_the_run_in_one_sentence_and_whoever_feeds_it_goes_on(t
     assert (statistics.offered, statistics.recorded, statistics.dropped) == (3, 1, 2)
     (failed,) = [sentence for code, sentence in told if code == "save_failed"]
     assert "run.zarr is full" in failed
-    (image,) = open_run(tmp_path / "run.zarr").images
+    run = open_run(tmp_path / "run.zarr")
+    assert "not closed: The disk of " in run.end
+    assert "is full" in run.end
+    (image,) = run.images
     assert image.length == 1
+    # Of the frame for which there was no room nothing takes any.
+    assert not [one for one in (image.path / "0/1").rglob("*") if one.is_file()]
     np.testing.assert_array_equal(image.image_YX(0), small)
 
 

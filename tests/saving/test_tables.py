@@ -60,6 +60,17 @@ def test_csv_has_a_header_and_empty_cells_for_what_is_absent(run, tmp_path):
         write_csv(tables(run), tmp_path / "tables")
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+amorphous", "-", "@here", "\tcell", "\rcell"])
+def test_a_name_is_no_formula_in_a_spreadsheet_and_a_negative_number_is_a_number(tmp_path, name):
+    one = community(1, name=name, mean_intensity=-2.5)
+    run = open_run(save(tmp_path / "run.zarr", saved_message(0, communities=[one])))
+    _, communities, _ = write_csv(tables(run), tmp_path / "tables")
+    with communities.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["name"] == "'" + name
+    assert row["mean_intensity"] == "-2.5"
+
+
 def test_a_run_without_fronts_has_a_table_of_a_header_alone(tmp_path):
     run = open_run(save(tmp_path / "run.zarr", saved_message(0)))
     *_, fronts = write_csv(tables(run), tmp_path / "tables")

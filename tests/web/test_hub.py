@@ -75,6 +75,7 @@ def spec(tmp_path, answers):
         control=f"ipc://{tmp_path}/c",
         events=f"ipc://{tmp_path}/e",
         socket_fd=0,
+        beat_fd=0,
     )
     service.stop()
 

@@ -1,9 +1,11 @@
 """Pictures as a page gets them: labels exact, frames nearly so, sizes shared."""
 
+import asyncio
 import io
 import json
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -63,13 +65,46 @@ def test_smaller_pictures_have_no_label_that_was_not_there(px):
     assert Image.open(io.BytesIO(parts["image"])).size == (width, height)
 
 
-def test_viewers_of_one_size_share_one_encoding_until_a_name_changes():
+def test_viewers_that_ask_at_once_share_one_encoding_until_a_name_changes(monkeypatch):
     made, _ = picture()
-    first = made.encoded(512, confidence=False)
-    assert made.encoded(512, confidence=False) is first
+    encoded, works = made.encoded, []
+
+    def counted(px, **kind):
+        works.append(px)
+        return encoded(px, **kind)
+
+    monkeypatch.setattr(made, "encoded", counted)
+
+    async def look(sizes):
+        with ThreadPoolExecutor(max_workers=4) as encoder:
+            return await asyncio.gather(
+                *(made.message(px, confidence=False, encoder=encoder) for px in sizes)
+            )
+
+    # As large as the picture is and larger ones are one size.
+    messages = asyncio.run(look([512, 512, 1024, 512, 300]))
+    assert len(set(map(id, messages))) == 1
+    assert works == [300]
     made.result["communities"] = [{"id": 1, "name": "new"}]
     made.told_anew()
-    assert taken_apart(made.encoded(512, confidence=False))[0]["communities"][0]["name"] == "new"
+    (message,) = asyncio.run(look([512]))
+    assert taken_apart(message)[0]["communities"][0]["name"] == "new"
+
+
+def test_a_viewer_that_goes_away_takes_a_picture_from_no_other():
+    made, _ = picture()
+
+    async def look():
+        with ThreadPoolExecutor(max_workers=1) as encoder:
+            leaving, staying = (
+                asyncio.create_task(made.message(512, confidence=False, encoder=encoder))
+                for _ in range(2)
+            )
+            await asyncio.sleep(0)
+            leaving.cancel()
+            return await staying
+
+    assert taken_apart(asyncio.run(look()))[0]["seq"] == 5
 
 
 def test_who_wants_more_than_is_there_is_not_served():

@@ -24,6 +24,7 @@ def said(**more):
 
 def test_all_is_well():
     assert said() == ("good", "Segmenting 2 frames a second, 118 ms each.")
+    assert said(flow=flow(rate_hz=1.0))[1].startswith("Segmenting 1 frame a second")
 
 
 def test_waiting_says_where_for_how_long():

@@ -14,7 +14,7 @@ from typing import Any
 from scopeside.client.pacing import Pacer
 from scopeside.client.publisher import FramePublisher
 from scopeside.commands.stopping import StopFlag
-from scopeside.errors import OutputError, ServiceError
+from scopeside.errors import ConfigError, OutputError, ServiceError
 from scopeside.testing.faults import Message
 
 INTERRUPTED = 130
@@ -111,8 +111,19 @@ def default_series(stem: str) -> str:
     return f"{stem[:80]}-{stamp}-{time.time_ns() // 1_000_000 % 1000:03d}"
 
 
+def require_shared(endpoint: str) -> str:
+    """Return an endpoint that another process can reach; ConfigError for one that none can."""
+    if endpoint.startswith("inproc:"):
+        raise ConfigError(
+            f"--to {endpoint} is reached within one process alone, so nobody would ever come for "
+            "frames: give tcp://HOST:PORT or ipc://FILE."
+        )
+    return endpoint
+
+
 def open_publisher(args: argparse.Namespace) -> FramePublisher:
     """Open the publisher that the arguments describe."""
+    require_shared(args.to)
     return FramePublisher(args.to, socket=args.socket, attach=args.attach)
 
 

@@ -17,6 +17,7 @@ from scopeside.commands.publishing import (
     INTERRUPTED,
     add_sending_arguments,
     rate,
+    require_shared,
     say,
     wait_for_receiver,
     write_report,
@@ -178,7 +179,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _endpoints(args: argparse.Namespace) -> list[tuple[Path, str]]:
     """Return every input with its endpoint; either may stand for all."""
-    inputs, endpoints = args.inputs, args.to or [DEFAULT_ENDPOINT]
+    inputs, endpoints = args.inputs, list(map(require_shared, args.to or [DEFAULT_ENDPOINT]))
     if len(inputs) == 1:
         inputs = inputs * len(endpoints)
     if len(endpoints) == 1:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from scopeside.errors import OutputError
+from scopeside.saving.layout import ROWS
 from scopeside.saving.reader import Run, open_run
 
 
@@ -37,14 +39,25 @@ def run(args: argparse.Namespace) -> int:
             _export(opened, args)
         case _:
             _report(opened, args.out)
+    sys.stderr.writelines(f"run: {sentence}\n" for sentence in _left_out(opened))
     return 0
 
 
+def _left_out(opened: Run) -> Iterator[str]:
+    for image in opened.images:
+        if image.lacking:
+            index, key = next(iter(image.lacking.items()))
+            yield (
+                f"{len(image.lacking)} of {image.length} lines of {image.path / ROWS} lack what "
+                f"every result says (line {index + 1}: {key}) and were left out: another program "
+                "has changed the file, so take it from a copy."
+            )
+
+
 def _lines(opened: Run) -> list[str]:
-    end = "closed" if opened.closed else "not closed: being written, or its writer was killed"
     lost = f"; {opened.not_saved} results more came and were not saved" if opened.not_saved else ""
     return [
-        f"{opened.path}: {sum(image.length for image in opened.images)} frames, {end}{lost}",
+        f"{opened.path}: {sum(image.length for image in opened.images)} frames, {opened.end}{lost}",
         f"  from  {opened.source}, by {opened.software}",
         *(
             f"  {image.path.name:<4}  {image.series}: {image.length} frames of {image.shape[0]}x"

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from scopeside.csv_cells import text_row
 from scopeside.messages import Community, Front, Segmentation
 from scopeside.stages.descriptors import NAMES
 
@@ -38,7 +39,7 @@ class SeriesTables:
         """Write the rows of one frame."""
         number = segmentation.frame.number
         for community in segmentation.communities:
-            self._descriptors.writerow({"frame": number} | community_row(community))
+            self._descriptors.writerow({"frame": number} | text_row(community_row(community)))
         for front in segmentation.fronts:
             self._fronts.writerow({"frame": number} | front_row(front))
 

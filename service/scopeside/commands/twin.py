@@ -12,6 +12,7 @@ from scopeside.commands.publishing import (
     DEFAULT_ENDPOINT,
     add_socket_arguments,
     default_series,
+    require_shared,
     say,
 )
 from scopeside.commands.stopping import stopping
@@ -148,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
+    require_shared(args.to)
     for name in ("fov", "dwell", "current"):
         if not 0.0 < getattr(args, name) < 1e6:
             raise ConfigError(f"--{name} must be above 0.")

@@ -1,4 +1,7 @@
-"""Child processes that are always ended, and whose failure is told in their own last words."""
+"""Child processes that are always ended, and whose failure is told in their own last words.
+
+They end when this process does, however it ends (`scopeside.tethered`).
+"""
 
 from __future__ import annotations
 
@@ -33,8 +36,8 @@ class Child:
             raise OutputError(f"The log {log} cannot be written: {error}.") from error
         self._process = subprocess.Popen(
             # -P: a folder called scopeside where the user stands (a clone) is not the package.
-            [sys.executable, "-P", "-m", "scopeside", *arguments],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-P", "-m", "scopeside.tethered", *arguments],
+            stdin=subprocess.PIPE,  # never written to: its end is the word to stop
             stdout=self._output,
             stderr=subprocess.STDOUT,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
@@ -70,6 +73,8 @@ class Child:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         self._output.close()
 
     def _last_words(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scopeside.reporting.story import Story
-from scopeside.saving.reader import damage_told
+from scopeside.saving.reader import Row, damage_told
 from scopeside.view.contact_sheet import LegendEntry, Share, Tile, contact_sheet
 from scopeside.view.overlay import grey, overlay
 
@@ -19,17 +19,17 @@ PICTURES = 6
 
 def sheet(story: Story, *, title: str) -> Image:
     """Return the sheet; without saved frames, the confidence stands in their place."""
-    last = story.image.length - 1
-    indices = sorted({round(last * part / (PICTURES - 1)) for part in range(PICTURES)})
+    last = len(story.rows) - 1
+    shown = sorted({round(last * part / (PICTURES - 1)) for part in range(PICTURES)})
     saved = any(row["frame_saved"] for row in story.rows)
     legend = [LegendEntry(color=story.colors[id_], text=text) for id_, text in story.titles.items()]
     subtitle = "frame and communities" if saved else "confidence of the label map, and communities"
-    tiles = [_tile(story, index) for index in indices]
+    tiles = [_tile(story, story.rows[one]) for one in shown]
     return contact_sheet(tiles, legend, title=title, subtitle=subtitle)
 
 
-def _tile(story: Story, index: int) -> Tile:
-    row, image = story.rows[index], story.image
+def _tile(story: Story, row: Row) -> Tile:
+    index, image = row["index"], story.image
     with damage_told(image.path):
         frame_YX = image.image_YX(index) if row["frame_saved"] else None
         grey_YX = image.confidence[index] if frame_YX is None else grey(frame_YX)

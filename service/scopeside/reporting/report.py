@@ -27,7 +27,8 @@ FRONTS = {
 
 def report(run: Run) -> str:
     """Return the page of a run; one with no frames yet has only its facts."""
-    stories = [Story(image=image, rows=list(image.rows())) for image in run.images]
+    read = [Story(image=image, rows=list(image.rows())) for image in run.images]
+    stories = [story for story in read if story.rows]
     several = len(stories) > 1
     parts = [section("Run", table(list(_run_facts(run, stories))))]
     for story in stories:
@@ -39,10 +40,11 @@ def report(run: Run) -> str:
 def _run_facts(run: Run, stories: list[Story]) -> Iterator[tuple[str, ...]]:
     yield "", ""
     yield "saved by", f"{run.software}, from {run.source}"
-    yield "frames", str(sum(story.image.length for story in stories))
+    yield "frames", str(sum(image.length for image in run.images))
+    if left_out := sum(len(image.lacking) for image in run.images):
+        yield "frames left out, whose lines lack what every result says", str(left_out)
     yield "series", ", ".join(dict.fromkeys(story.image.series for story in stories)) or "none"
-    closed = "closed" if run.closed else "not closed: being written, or its writer was killed"
-    yield "end", closed
+    yield "end", run.end
     if run.closed:
         yield "results not saved", str(run.not_saved)
 
@@ -99,7 +101,8 @@ def _facts(story: Story) -> Iterator[tuple[str, ...]]:
         yield "pixel", f"{size[0] * 1e9:.4g} x {size[1] * 1e9:.4g} nm"
     yield "began", f"{began:%Y-%m-%d %H:%M:%S} UTC"
     if seconds > 0:
-        yield "took", f"{seconds:.1f} s, {(image.length - 1) / seconds:.3g} frames a second"
+        rate_hz = (last["index"] - first["index"]) / seconds
+        yield "took", f"{seconds:.1f} s, {rate_hz:.3g} frames a second"
     if last["dose_e_per_m2"] is not None:
         yield "dose", f"{last['dose_e_per_m2']:.3g} e⁻/m² at the end"
 
@@ -163,7 +166,9 @@ def _books(story: Story) -> Iterator[tuple[str, ...]]:
         yield name.replace("_", " "), str(count)
     for reason, count in dropped.items():
         yield f"dropped as {reason}", str(count)
-    unsaved = books["segmented"] - story.rows[0]["accounting"]["segmented"] + 1 - len(story.rows)
+    first, last = story.rows[0], story.rows[-1]
+    segmented = last["accounting"]["segmented"] - first["accounting"]["segmented"]
+    unsaved = segmented - (last["index"] - first["index"])
     yield "segmented between the first and the last, and not in this image", str(unsaved)
 
 

@@ -22,12 +22,14 @@ from scopeside.wire.results import accounting_map
 class ServiceCommands:
     """The commands of the wire contract; the control thread alone calls them.
 
-    `announce` tells everybody of a change of state at once, before the next heartbeat is due.
+    `web` is where the page is served. `announce` tells everybody of a change of state at once,
+    before the next heartbeat is due.
     """
 
     def __init__(
         self,
         configuration: Configuration,
+        web: str | None,
         lifecycle: Lifecycle,
         intake: Intake,
         pulse: Pulse,
@@ -38,6 +40,7 @@ class ServiceCommands:
     ) -> None:
         self._settings = configuration.settings
         self._sources = dict(configuration.sources)
+        self._web = web
         self._lifecycle = lifecycle
         self._intake = intake
         self._pulse = pulse
@@ -58,6 +61,7 @@ class ServiceCommands:
             "state": self._lifecycle.state.value,
             "uptime_s": self._lifecycle.uptime_s,
             "version": __version__,
+            "http": self._web,
             "series": None
             if series is None
             else {"series": series, "accounting": accounting_map(books.snapshot(series))},

@@ -14,45 +14,25 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from threading import Event, Thread
 
-import zmq
-
 from scopeside import __version__
-from scopeside.channels import Channel
 from scopeside.configuration import Configuration
 from scopeside.errors import DropReason, FatalError, ServiceError
-from scopeside.messages import Accounting, Frame, Segmentation
+from scopeside.messages import Accounting, Frame
 from scopeside.ports import Embedder
 from scopeside.published import Published
-from scopeside.runtime.commands import ServiceCommands
 from scopeside.runtime.compute import Compute
-from scopeside.runtime.control import ControlServer
-from scopeside.runtime.fault_log import FaultLog
 from scopeside.runtime.lifecycle import Lifecycle, State
-from scopeside.runtime.measures import Measures
 from scopeside.runtime.memory import keep_freed_memory
-from scopeside.runtime.preview import Previews
+from scopeside.runtime.parts import bind_parts
 from scopeside.runtime.publish_queue import NOT_PUBLISHED, PublishQueue
-from scopeside.runtime.pulse import Pulse
-from scopeside.runtime.saving import Saving
-from scopeside.runtime.security import Security
 from scopeside.runtime.signals import Signals
-from scopeside.runtime.supervisor import Supervisor
-from scopeside.runtime.tapping import Tapping
 from scopeside.runtime.warming import Warming
-from scopeside.runtime.web import Web
-from scopeside.stages.books import Books
-from scopeside.stages.ingest import Ingest, is_local, require_free
-from scopeside.stages.intake import Intake
-from scopeside.stages.publish import Outputs, Publish
-from scopeside.steering.steering import Steering
+from scopeside.stages.ingest import Ingest
+from scopeside.stages.publish import Publish
 
 log = logging.getLogger(__name__)
-
-PUBLISH_QUEUE = 4
-"""Finished results that may wait for the publishing thread."""
 
 SWITCH_INTERVAL_S = 0.0005
 """Python's own 5 ms would let one busy thread hold up a frame that only passes through."""
@@ -74,7 +54,6 @@ class Service:
 
         `embedder` replaces the one that the settings describe.
         """
-        settings = configuration.settings
         self._configuration = configuration
         self._given_embedder = embedder
         self._lifecycle = Lifecycle()
@@ -84,78 +63,10 @@ class Service:
         self._waiting_s: Callable[[], float | None] = lambda: None
         self._stop_ingest = Event()
         self._stop_control = Event()
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        with ExitStack() as undo:
-            undo.callback(self._context.destroy, linger=0)
-            require_free(settings.ingest)
-            self._security = Security(settings.security, self._context)
-            undo.callback(self._security.close)
-            self._outputs = Outputs(
-                settings.publish, self._context, secure=self._secure(binds=True)
-            )
-            policy = settings.ingest.effective_policy
-            self._frames: Channel[Frame] = Channel(
-                name="frames", policy=policy, capacity=settings.ingest.queue_frames
-            )
-            self._segmentations: Channel[Segmentation] = Channel(
-                name="segmentations",
-                policy="lossless" if policy == "lossless" else "deadline",
-                capacity=PUBLISH_QUEUE,
-            )
-            self._books = Books()
-            faults = FaultLog(self._outputs.emit)
-            self._measures = Measures((self._frames, self._segmentations), faults)
-            references = (settings.preprocess.dark, settings.preprocess.flat)
-            self._previews = Previews(corrected=any(references))
-            self._intake = Intake(
-                limits=settings.limits,
-                frames=self._frames,
-                books=self._books,
-                emit=faults,
-                same_host=is_local(settings.ingest.endpoint),
-            )
-            self._steering = Steering(
-                settings.rules,
-                emit=self._outputs.emit,
-                fault=self._intake.reports.error,
-                totals=self._books.totals,
-                state_file=settings.state.file,
-            )
-            undo.callback(self._steering.end, still=False)
-            self._tapping = Tapping(settings, self._intake.reports.error)
-            self._saving = Saving(
-                settings.save,
-                source=settings.publish.results,
-                report=self._intake.reports.error,
-            )
-            self._pulse = Pulse(
-                self._lifecycle,
-                self._books,
-                self._frames,
-                recording=self._tapping.figures,
-                saving=self._saving.figures,
-            )
-            self._commands = ServiceCommands(
-                configuration,
-                self._lifecycle,
-                self._intake,
-                self._pulse,
-                self._beat,
-                self._measures,
-                self._previews,
-                self._steering,
-            )
-            self._control = ControlServer(
-                settings.control.endpoint,
-                self._context,
-                secure=self._secure(binds=True),
-                commands=self._commands,
-            )
-            self._web = Web(configuration, self._security, self._intake.reports.error)
-            self._measures.follow(main=self._pulse.turns, control=self._control.turns)
-            self._supervisor = Supervisor(lambda: self._measures.hanging(settings.http.stuck_s))
-            undo.callback(self._supervisor.close)
-            undo.pop_all()
+        parts = bind_parts(configuration, self._lifecycle, self._beat)
+        self._sockets, self._flow, self._companions = parts.sockets, parts.flow, parts.companions
+        self._pulse, self._supervisor = parts.pulse, parts.supervisor
+        self._commands, self._control, self._web = parts.commands, parts.control, parts.web
 
     def run(self) -> int:
         """Start, warm up, serve until told to stop, drain.
@@ -170,27 +81,21 @@ class Service:
         control.start()
         try:
             self._web.begin()
-            self._tapping.begin()
-            self._steering.begin()
-            self._saving.begin()
+            self._companions.begin()
             compute = self._warm()
             if compute is not None:
                 self._serve(compute)
         finally:
             gc.unfreeze()
-            self._tapping.end()
-            self._steering.end(still=not self.left_behind)
-            self._saving.end()
-            self._intake.finish()
+            self._companions.end(still=not self.left_behind)
+            self._flow.intake.finish()
             self._lifecycle.enter(State.STOPPED)
             self._beat()
             self._web.end()
             self._stop_control.set()
             control.join(GRACE_S)
-            self._outputs.close()
             self._supervisor.close()
-            self._security.close()
-            self._context.destroy(linger=0)
+            self._sockets.close()
             signals.restore()
         if isinstance(self._failure, FatalError):
             raise self._failure
@@ -199,7 +104,7 @@ class Service:
                 f"The service stopped because a thread failed: "
                 f"{type(self._failure).__name__}: {self._failure}."
             ) from self._failure
-        totals = self._books.totals()
+        totals = self._flow.books.totals()
         log.info(
             "stopped",
             extra={"received": totals.received, "segmented": totals.segmented}
@@ -228,14 +133,14 @@ class Service:
             return None
         policy = settings.ingest.effective_policy
         pipeline = warming.pipeline()
-        self._steering.attach(pipeline.memory)
+        self._companions.steering.attach(pipeline.memory)
         return Compute(
             pipeline,
-            frames=self._frames,
-            results=PublishQueue(self._segmentations, self._drop, self._steering),
+            frames=self._flow.frames,
+            results=PublishQueue(self._flow.segmentations, self._drop, self._companions.steering),
             drop=self._drop,
             deadline_s=settings.ingest.deadline_s if policy == "deadline" else None,
-            changed=self._steering.changed,
+            changed=self._companions.steering.changed,
         )
 
     def _serve(self, compute: Compute) -> None:
@@ -243,22 +148,24 @@ class Service:
         ingest = Ingest(
             settings.ingest,
             settings.limits,
-            context=self._context,
-            intake=self._intake,
-            secure=self._secure(binds=settings.ingest.attach == "bind"),
-            tap=self._tapping.tap,
+            context=self._sockets.context,
+            intake=self._flow.intake,
+            secure=self._sockets.secure(binds=settings.ingest.attach == "bind"),
+            tap=self._companions.tapping.tap,
         )
         publish = Publish(
             settings.publish,
-            self._outputs,
-            self._segmentations,
-            settle=self._books.segmented,
-            settled=self._intake.published,
+            self._sockets.outputs,
+            self._flow.segmentations,
+            settle=self._flow.books.segmented,
+            settled=self._flow.intake.published,
             observe=self._observe,
-            published=self._steering.published,
-            save=self._saving.result,
+            published=self._companions.steering.published,
+            save=self._companions.saving.result,
         )
-        self._measures.follow(ingest=ingest.turns, compute=compute.turns, publish=publish.turns)
+        self._flow.measures.follow(
+            ingest=ingest.turns, compute=compute.turns, publish=publish.turns
+        )
         # What start-up made lives as long as the service: no collection need walk through it
         # again, which held every thread up for 40 ms (100 ms with torch loaded).
         gc.collect()
@@ -278,13 +185,14 @@ class Service:
                 "results": settings.publish.results,
                 "events": settings.publish.events,
                 "control": settings.control.endpoint,
+                "web": self._web.endpoint or "none",
             }
             | compute.describe(),
         )
         while not self._lifecycle.stop_requested.wait(self._pulse.next_s()):
             self._beat()
             self._web.look()
-            self._intake.settle()
+            self._flow.intake.settle()
         self._drain(ingesting, computing, publishing, compute)
 
     def _drain(
@@ -295,30 +203,30 @@ class Service:
         self._beat()
         self._stop_ingest.set()
         self._wait_for(ingesting, GRACE_S)
-        self._frames.close()
+        self._flow.frames.close()
         self._wait_for(computing, self._configuration.settings.service.drain_s)
         if computing.is_alive():
             compute.abandon.set()
             self._wait_for(computing, GRACE_S)
         self.left_behind = ingesting.is_alive() or computing.is_alive()
-        self._intake.give_up()
+        self._flow.intake.give_up()
         for frame in compute.give_up():
             self._drop(frame, DropReason.DEADLINE, "The service stopped before it was done.")
-        self._segmentations.close()
+        self._flow.segmentations.close()
         self._wait_for(publishing, GRACE_S)
-        for segmentation in self._segmentations.take_all():
+        for segmentation in self._flow.segmentations.take_all():
             self._drop(segmentation.frame, DropReason.DEADLINE, NOT_PUBLISHED)
 
     def _observe(self, published: Published) -> None:
-        self._measures.observe(published)
-        self._previews.put(published)
+        self._flow.measures.observe(published)
+        self._companions.previews.put(published)
 
     def _publish(self, publish: Publish) -> None:
         try:
             publish.run()
         finally:
             # Compute must not wait for ever for room that a dead thread will never make.
-            self._segmentations.close()
+            self._flow.segmentations.close()
 
     def _wait_for(
         self, thread: Thread, timeout_s: float, *, unless: Callable[[], bool] = lambda: False
@@ -336,17 +244,14 @@ class Service:
 
     def _beat(self) -> None:
         heartbeat = self._pulse.beat()
-        self._outputs.emit(heartbeat)
+        self._sockets.outputs.emit(heartbeat)
         self._supervisor.beat(self._lifecycle.state, heartbeat)
-        self._steering.beat(self._waiting_s())
+        self._companions.steering.beat(self._waiting_s())
 
     def _drop(self, frame: Frame, reason: DropReason, message: str) -> Accounting:
-        accounting = self._intake.drop(frame, reason, message)
-        self._intake.gate.settle()
+        accounting = self._flow.intake.drop(frame, reason, message)
+        self._flow.intake.gate.settle()
         return accounting
-
-    def _secure(self, *, binds: bool) -> Callable[[zmq.Socket[bytes]], None]:
-        return lambda socket: self._security.apply(socket, binds=binds)
 
     def _thread(self, name: str, work: Callable[[], None]) -> Thread:
         def guarded() -> None:

@@ -24,6 +24,7 @@ from scopeside.configuration import Configuration
 from scopeside.errors import ConfigError, EndpointError, MissingExtraError
 from scopeside.http_settings import HttpSettings
 from scopeside.runtime.security import Security
+from scopeside.web_beat import Beats
 from scopeside.web_spec import WebSpec
 from scopeside.web_token import read_token
 
@@ -33,6 +34,13 @@ PACKAGES = ("starlette", "uvicorn", "websockets", "prometheus_client")
 
 END_S = 3.0
 """Longest wait for the process to end: its viewers are told, and come back."""
+
+LEAST_SILENCE_S = 30.0
+"""Without a sign of life for less than this no process is ended: loading takes seconds, and on a
+busy machine many."""
+
+ONE_BLAS_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""The process multiplies no matrices, and NumPy would hold a thread for every core."""
 
 AGAIN_S = (1.0, 60.0)
 """Wait before a process that ended is started again, doubled up to the second with every end."""
@@ -61,9 +69,14 @@ class Web:
         self._socket: socket.socket | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._keys: tuple[Path, Path] | None = None
+        self._beats: Beats | None = None
         self._started_s = self._due_s = 0.0
         self._wait_s = AGAIN_S[0]
         self._ended = ""
+        self._hung = False
+        self.endpoint: str | None = None
+        """Where the page is served, with the port that the system chose for `:0`; None where it
+        is not."""
         http = self._settings.http
         if http.off or not _installed(configuration):
             return
@@ -71,6 +84,7 @@ class Web:
         if not http.on_loopback and http.scheme == "http":
             log.warning("the page's token and pictures cross the network in the clear: use https")
         self._socket = _bound(http)
+        self.endpoint = http.with_port(self._socket.getsockname()[1])
         self._folder = tempfile.TemporaryDirectory(prefix="scopeside-web-")  # this user's alone
         self._keys = security.guest(Path(self._folder.name))
 
@@ -79,10 +93,11 @@ class Web:
         if self._socket is None:
             return
         self._start()
-        log.info("web", extra={"endpoint": self._settings.http.endpoint})
+        log.info("web", extra={"endpoint": self.endpoint})
 
     def look(self) -> None:
-        """Start the process again where it ended; one thread calls it now and then."""
+        """Start the process again where it ended, and end it where it hangs; one thread calls it
+        now and then."""
         if self._socket is None or self._runs():
             return
         now_s = time.monotonic()
@@ -93,18 +108,30 @@ class Web:
             self._wait_s = min(AGAIN_S[1], 2 * self._wait_s)
             self._report(
                 "web_failed",
-                f"The process that serves http.endpoint {self._settings.http.endpoint}"
+                f"The process that serves http.endpoint {self.endpoint}"
                 f" {self._ended} and is started again; no frame is touched by that.",
             )
         elif now_s >= self._due_s:
             self._start()
 
     def _runs(self) -> bool:
-        if self._process is not None:
-            if self._process.poll() is None:
-                return True
+        if self._process is None:
+            return False
+        if self._process.poll() is None:
+            self._end_if_silent(self._process)
+            return True
+        if not self._hung:
             self._ended = f"ended (exit code {self._process.returncode})"
         return False
+
+    def _end_if_silent(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a process whose event loop does not turn: it listens to nothing milder."""
+        limit_s = max(self._settings.http.stuck_s, LEAST_SILENCE_S)
+        if self._beats is None or self._hung or self._beats.look() <= limit_s:
+            return
+        self._hung = True
+        self._ended = f"gave no sign of life for {limit_s:g} s, was ended"
+        process.kill()
 
     def end(self) -> None:
         """End the process and give the socket back; doing so twice is harmless."""
@@ -117,6 +144,8 @@ class Web:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        if self._beats is not None:
+            self._beats.close()
         bound, self._socket = self._socket, None
         if bound is not None:
             bound.close()
@@ -126,34 +155,44 @@ class Web:
     def _start(self) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
-        if self._socket is None:
+        if self._beats is not None:
+            self._beats.close()
+        if self._socket is None or self.endpoint is None:
             return
-        self._process = None
+        self._process, self._beats = None, None
+        self._hung = False
         self._started_s, self._due_s = time.monotonic(), 0.0
+        # A machine without room for another process must not end the frames: `look` tries again.
+        try:
+            self._beats = Beats()
+            self._launch(self._socket, self._beats, self.endpoint)
+        except OSError as error:
+            self._ended = f"could not be started ({error.strerror})"
+
+    def _launch(self, bound: socket.socket, beats: Beats, endpoint: str) -> None:
         settings, keys = self._settings, self._keys
         spec = WebSpec(
-            http=settings.http,
+            http=settings.http.model_copy(update={"endpoint": endpoint}),
             log=settings.log,
             control=reachable(settings.control.endpoint),
             events=reachable(settings.publish.events),
-            socket_fd=self._socket.fileno(),
+            socket_fd=bound.fileno(),
+            beat_fd=beats.writing_fd,
             server_key=None if keys is None else keys[0],
             client_key=None if keys is None else keys[1],
         )
-        # A machine without room for another process must not end the frames: `look` tries again.
-        try:
-            # Without the current folder on its path, where a file may be called as a package is.
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "scopeside.web.process"],
-                stdin=subprocess.PIPE,
-                pass_fds=[self._socket.fileno()],
-            )
-            if self._process.stdin is not None:
-                # Less than a pipe holds, so this never waits; the pipe's end is the word to stop.
-                self._process.stdin.write(spec.model_dump_json().encode() + b"\n")
-                self._process.stdin.flush()
-        except OSError as error:
-            self._ended = f"could not be started ({error.strerror})"
+        # Without the current folder on its path, where a file may be called as a package is.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "scopeside.web.process"],
+            stdin=subprocess.PIPE,
+            pass_fds=[spec.socket_fd, spec.beat_fd],
+            env=os.environ | ONE_BLAS_THREAD,
+        )
+        beats.handed_over()
+        if self._process.stdin is not None:
+            # Less than a pipe holds, so this never waits; the pipe's end is the word to stop.
+            self._process.stdin.write(spec.model_dump_json().encode() + b"\n")
+            self._process.stdin.flush()
 
 
 def _installed(configuration: Configuration) -> bool:

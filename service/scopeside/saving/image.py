@@ -5,6 +5,7 @@ Shapes: Y, X frame pixels.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,11 @@ class _Stack:
         self.store[f"{self.array.path}/{index}/0/0"] = COMPRESSOR.encode(
             np.ascontiguousarray(little_YX)
         )
+
+    def undo(self, index: int) -> None:
+        """Take a frame's chunk away again, where it is there."""
+        with suppress(KeyError):
+            del self.store[f"{self.array.path}/{index}/0/0"]
 
     def admit(self, length: int) -> None:
         """Let readers see so many frames; frames without a chunk read as 0."""
@@ -117,6 +123,12 @@ class SavedImage:
         for stack in (self._frames, self._confidence, self._labels):
             if stack is not None:
                 stack.admit(self.length)
+
+    def undo(self) -> None:
+        """Take away what an `append` that failed has left of its frame."""
+        for stack in (self._frames, self._confidence, self._labels):
+            if stack is not None:
+                stack.undo(self.length)
 
     def end(self) -> None:
         """Renew what only the last frame decides: how long a frame takes on average."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from scopeside.saving.layout import (
     ROWS,
     VERSION,
 )
+from scopeside.saving.row import lacking
 
 Row = Mapping[str, Any]
 
@@ -39,11 +40,14 @@ class RunImage:
     confidence: Any
     frames: Any | None
     provenance: tuple[Mapping[str, Any], ...]
+    lacking: dict[int, str] = field(default_factory=dict)
+    """By index, the key that the line of a frame lacks: found by `rows`, which leaves it out."""
 
     def rows(self) -> Iterator[Row]:
         """Yield what every frame's result said beside the arrays, in order.
 
-        Raises InputFileError for a line that is damaged, or absent where there is a frame.
+        A line without what every result says is left out, and noted in `lacking`. Raises
+        InputFileError for a line that is damaged, or absent where there is a frame.
         """
         file = self.path / ROWS
         try:
@@ -52,10 +56,13 @@ class RunImage:
                     row = json.loads(next(lines, "null"))
                     if row is None:
                         raise ValueError(f"{self.length} frames have {index} lines")
-                    if row["index"] != index:
+                    if row.get("index", index) != index:
                         raise ValueError(f"line {index + 1} is that of frame {row['index']}")
-                    yield row
-        except (OSError, ValueError, KeyError, TypeError) as error:
+                    if (key := lacking(row)) is None:
+                        yield row
+                    else:
+                        self.lacking[index] = key
+        except (OSError, ValueError, AttributeError) as error:
             raise InputFileError(f"{file} cannot be read: {error}.") from error
 
     def colors(self) -> Mapping[int, tuple[int, int, int]]:
@@ -77,14 +84,24 @@ class RunImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run:
-    """A saved run; `closed` says that its writer came to the end."""
+    """A saved run; `closed` says that its writer came to the end, `ended` why it did not."""
 
     path: Path
     closed: bool
+    ended: str | None
     not_saved: int
     software: str
     source: str
     images: tuple[RunImage, ...]
+
+    @property
+    def end(self) -> str:
+        """How it ended, in words."""
+        if self.closed:
+            return "closed"
+        if self.ended is not None:
+            return f"not closed: {self.ended}"
+        return "not closed: being written, or its writer was killed"
 
 
 def open_run(path: Path) -> Run:
@@ -120,6 +137,7 @@ def open_run(path: Path) -> Run:
         return Run(
             path=path,
             closed=bool(ours["closed"]),
+            ended=None if ours.get("ended") is None else str(ours["ended"]),
             not_saved=int(ours["not_saved"]),
             software=str(ours["software"]),
             source=str(ours["source"]),

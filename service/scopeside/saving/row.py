@@ -10,6 +10,25 @@ from typing import Any
 
 ARRAYS = frozenset({"labels", "confidence"})
 
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "index": (),
+    "series": (),
+    "frame": (),
+    "t_ns": (),
+    "pixel_size_m": (),
+    "dose_e_per_m2": (),
+    "frame_saved": (),
+    "communities": ("id", "name", "color", "fraction", "confidence"),
+    "timing": ("service_s", "end_to_end_s", "stages"),
+    "accounting": ("segmented", "dropped"),
+    "provenance": (),
+    "fronts": ("between",),
+}
+"""What every line of a run that we wrote says, and what it says there of each."""
+
+LATER = frozenset({"fronts"})
+"""Which of that the wire contract added: results of other services do without."""
+
 
 def row_of(result: Mapping[str, Any], *, index: int, **more: Any) -> str:
     """Return the line of a decoded result; `more` is what the result itself does not say.
@@ -21,6 +40,20 @@ def row_of(result: Mapping[str, Any], *, index: int, **more: Any) -> str:
     row["grid"] = {key: one for key, one in result["grid"].items() if key != "labels"}
     row |= more
     return json.dumps(_plain(row), ensure_ascii=False, allow_nan=False)
+
+
+def lacking(row: Mapping[str, Any]) -> str | None:
+    """Return the first key of `NEEDED` that a line lacks, or None for a line that is whole."""
+    for key, parts in NEEDED.items():
+        if key not in row:
+            if key in LATER:
+                continue
+            return key
+        ones = row[key] if isinstance(row[key], list) else [row[key]]
+        for part in parts:
+            if not all(isinstance(one, Mapping) and part in one for one in ones):
+                return f"{key}.{part}"
+    return None
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from scopeside.recording.layout import RecordedMessage
 from scopeside.saving.image import SavedImage
 from scopeside.saving.layout import FORMAT, KEY, VERSION
 from scopeside.saving.packet import FrameFacts, decode_saved
+
+BROKEN_OFF = "The program that its results came from ended before it."
+"""Why a run ended that nobody closed."""
 
 
 class RunStore:
@@ -61,8 +64,12 @@ class RunStore:
         for message in messages:
             result, facts = decode_saved(message.parts)
             self._dropped += message.dropped_before
-            with _writing(self._path):
-                self._image_of(result, facts).append(result, facts)
+            try:
+                with _writing(self._path):
+                    self._image_of(result, facts).append(result, facts)
+            except OutputError as error:
+                self._note_end(str(error))
+                raise
             self._frames += 1
 
     def commit(self) -> None:
@@ -75,6 +82,8 @@ class RunStore:
         """
         whole, after = dropped_after is not None, dropped_after or 0
         self._ours |= {"closed": whole, "not_saved": self._dropped + after}
+        if not whole:
+            self._ours["ended"] = BROKEN_OFF
         with _writing(self._path):
             for image in self._open:
                 image.end()
@@ -93,6 +102,17 @@ class RunStore:
         self._images += 1
         self._open.append(image)
         return image
+
+    def _note_end(self, sentence: str) -> None:
+        """Let the run say why it ended, where there is still room for a sentence.
+
+        What the last frame left half written is gone by then, which makes room on a full disk.
+        """
+        self._ours["ended"] = sentence
+        with suppress(OutputError), _writing(self._path):
+            for image in self._open:
+                image.undo()
+            self._describe()
 
     def _describe(self) -> None:
         self._root.attrs.put({"bioformats2raw.layout": 3, KEY: self._ours})

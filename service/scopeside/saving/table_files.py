@@ -6,12 +6,13 @@ import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from scopeside.csv_cells import as_text, text_row
 from scopeside.errors import MissingExtraError, OutputError
 from scopeside.saving.tables import Table
 
 
 def write_csv(tables: Sequence[Table], folder: Path) -> list[Path]:
-    """Write UTF-8 with a header, an absent cell empty; return the files.
+    """Write UTF-8 with a header, an absent cell empty, no text a formula; return the files.
 
     Raises OutputError where a file exists, since nothing is replaced, or cannot be written.
     """
@@ -52,8 +53,8 @@ def _write_all(
 def _csv(table: Table, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, table.columns, restval="")
-        writer.writeheader()
-        writer.writerows(table.rows)
+        writer.writerow({column: as_text(column) for column in table.columns})
+        writer.writerows(map(text_row, table.rows))
 
 
 def _parquet(table: Table, path: Path) -> None:

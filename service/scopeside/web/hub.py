@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,9 @@ PICTURE_S = 0.1
 
 IDLE_S = 1.0
 """Time between two looks where nobody watches: so that plots have a past when somebody comes."""
+
+RULES_S = 5.0
+"""Time between two looks at the rules while somebody watches: others set them too."""
 
 HEAR_S = 0.2
 """How often the thread that hears events looks whether it is to end."""
@@ -56,10 +60,13 @@ class Hub:
         self._spec = spec
         self._picture: Picture | None = None
         self._seq = 0
+        self._rules_s = float("-inf")
         self._wants: list[Want] = []
         self._acting: set[asyncio.Task[dict[str, Any]]] = set()
         self._woken = asyncio.Event()
         self._ended = threading.Event()
+        # One thread: pictures come one after another, and two would take both cores from a frame.
+        self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encode")
 
     async def run(self) -> None:
         """Look, measure and listen until cancelled."""
@@ -70,6 +77,7 @@ class Hub:
             self._ended.set()
             await hearing
             await self._link.close()
+            self._encoder.shutdown(wait=False, cancel_futures=True)
 
     async def picture(self, want: Want) -> Picture:
         """Return the next picture for a viewer; waits until there is one."""
@@ -79,6 +87,11 @@ class Hub:
             return await want.picture
         finally:
             self._wants.remove(want)
+
+    async def message(self, want: Want) -> bytes:
+        """Return the next picture as a viewer gets it, encoded once for all who want it so."""
+        picture = await self.picture(want)
+        return await picture.message(want.px, confidence=want.confidence, encoder=self._encoder)
 
     async def act(self, cmd: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Do as a viewer says; FatalError with the service's sentence where it refuses.
@@ -148,9 +161,12 @@ class Hub:
             config = await self._link.call("config")
             self.known.asked_device = config["config"]["device"]
             await self._ask_rules()
+        elif self.viewers and time.monotonic() - self._rules_s > RULES_S:
+            await self._ask_rules()
 
     async def _ask_rules(self) -> None:
         """Rules are an addition that a service may not know yet: then none are offered."""
+        self._rules_s = time.monotonic()
         try:
             self.known.rules = (await self._link.call("rules", action="list"))["rules"]
         except ServiceError:

@@ -5,11 +5,14 @@ uint32 length of the header | header (JSON, UTF-8) | parts, in the order of `par
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import struct
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,7 +37,10 @@ def size_for(wanted_px: int) -> int:
 
 
 class Picture:
-    """One result with its frame; encoded once for every size and kind that is asked for."""
+    """One result with its frame; encoded once for every size and kind that is asked for.
+
+    Used in the event loop alone.
+    """
 
     def __init__(self, reply: Mapping[str, Any], *, max_px: int) -> None:
         self.seq = int(reply["seq"])
@@ -44,24 +50,29 @@ class Picture:
         self._labels_YX = decode_array(reply["labels"])
         confidence = reply.get("confidence")
         self._confidence_YX = None if confidence is None else decode_array(confidence)
-        self._encoded: dict[tuple[int, bool], bytes] = {}
+        self._messages: dict[tuple[int, bool], asyncio.Future[bytes]] = {}
 
     def serves(self, px: int, *, confidence: bool) -> bool:
         """Return whether nothing more has to be asked of the service for such a viewer."""
         return px <= self.max_px and (self._confidence_YX is not None or not confidence)
 
-    def encoded(self, px: int, *, confidence: bool) -> bytes:
-        """Return the message; takes some milliseconds, so not in the event loop."""
-        key = (px, confidence)
-        if key not in self._encoded:
-            self._encoded[key] = self._encode(px, confidence=confidence)
-        return self._encoded[key]
+    async def message(self, px: int, *, confidence: bool, encoder: Executor) -> bytes:
+        """Return what viewers of this size get; `encoder` makes it once, also where all ask at the
+        same moment, as they do when a picture has come."""
+        key = (min(px, max(self._image_YX.shape)), confidence)
+        if key not in self._messages:
+            work = partial(self.encoded, key[0], confidence=confidence)
+            loop = asyncio.get_running_loop()
+            self._messages[key] = loop.run_in_executor(encoder, work)
+        # A viewer that goes away takes it from no other.
+        return await asyncio.shield(self._messages[key])
 
     def told_anew(self) -> None:
         """What is said of the picture has changed, as when a community is renamed."""
-        self._encoded = {}
+        self._messages = {}
 
-    def _encode(self, px: int, *, confidence: bool) -> bytes:
+    def encoded(self, px: int, *, confidence: bool) -> bytes:
+        """Encode it anew; takes some milliseconds, so not in the event loop."""
         image, step = self._smaller(px)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=QUALITY)

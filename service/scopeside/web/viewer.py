@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -80,19 +81,23 @@ class Viewer:
                 want = Want(
                     int(asked["after"]), size_for(int(asked["px"])), bool(asked["confidence"])
                 )
-                self._begin(kind, self._picture(want))
+                self._begin(kind, partial(self._picture, want))
             elif kind == "state":
                 frames, service = Cursor(*asked["frames"]), Cursor(*asked["service"])
-                self._begin(kind, self._state(frames, service, int(asked["event"])))
+                event = int(asked["event"])
+                self._begin(kind, partial(self._state, frames, service, event))
             elif kind == "call":
                 number = int(asked["id"])
                 cmd, arguments = str(asked["cmd"]), dict(asked["arguments"])
-                self._begin(f"call {number}", self._call(number, cmd, arguments))
+                self._begin(f"call {number}", partial(self._call, number, cmd, arguments))
         except NOT_OURS:
             return  # Nothing to answer.
 
-    def _begin(self, key: str, work: Coroutine[Any, Any, None]) -> None:
-        """Do this in place of what the page asked before under the same name."""
+    def _begin(self, key: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do this in place of what the page asked before under the same name.
+
+        `work` begins with its task: what is cancelled before that has left nothing unawaited.
+        """
         before = self._tasks.get(key)
         if before is not None:
             before.cancel()
@@ -104,15 +109,14 @@ class Viewer:
         if self._tasks.get(key) is task:
             del self._tasks[key]
 
-    async def _until_gone(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _until_gone(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work
+            await work()
         except (WebSocketDisconnect, RuntimeError):
             return  # The page went away while it was answered.
 
     async def _picture(self, want: Want) -> None:
-        picture = await self._hub.picture(want)
-        message = await asyncio.to_thread(picture.encoded, want.px, confidence=want.confidence)
+        message = await self._hub.message(want)
         async with self._sending:
             await self._socket.send_bytes(message)
 

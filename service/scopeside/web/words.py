@@ -80,7 +80,8 @@ def in_words(
             f"Overloaded: dropping {100 * flow.lost:.0f} % of the frames, segmenting "
             f"{flow.rate_hz:.3g} a second{took}.",
         )
-    return Words("good", f"Segmenting {flow.rate_hz:.3g} frames a second{took}.")
+    rate = f"{flow.rate_hz:.3g}"
+    return Words("good", f"Segmenting {rate} frame{'' if rate == '1' else 's'} a second{took}.")
 
 
 def device_words(device: str | None, asked: str | None) -> str:

@@ -49,7 +49,7 @@ async function see(header, buffer, offset) {
     `${header.series}, frame ${header.frame}`,
     `${header.shape[1]} × ${header.shape[0]} px`,
     `${(1000 * timing.service_s).toFixed(0)} ms`,
-    `${graph.communities} communities at resolution ${Number(graph.resolution.toPrecision(3))}`,
+    `${header.communities.length} communities, resolution ${Number(graph.resolution.toPrecision(3))}`,
   ];
   if (header.dose_e_per_m2 !== null) parts.push(`dose ${header.dose_e_per_m2.toExponential(2)} e/m²`);
   if (header.quality.flat) parts.push("no contrast");

@@ -33,7 +33,7 @@ export class Marks {
     const [ny, nx] = this.header.shape, size = Math.max(ny, nx) / 70;
     const drawn = [];
     for (const front of this.header.fronts ?? []) {
-      drawn.push(...this.#across(front.normal, front.position_px, "front"));
+      drawn.push(...this.#along(front));
       for (const { figure, at } of this.#alarmsOf(front.between)) {
         const normal = { x_px: [0, 1], y_px: [1, 0] }[figure] ?? front.normal;
         drawn.push(...this.#across(normal, at, "limit"));
@@ -59,6 +59,13 @@ export class Marks {
       .map(({ figure, crosses, above, below }) => ({ figure, at: crosses ?? above ?? below }));
   }
 
+  // The front's straight line, as long as the front is: no farther, where other communities are.
+  #along({ normal: [ny, nx], y_px, x_px, length_px }) {
+    const dy = (-nx * length_px) / 2, dx = (ny * length_px) / 2;
+    const ends = { x1: x_px - dx, y1: y_px - dy, x2: x_px + dx, y2: y_px + dy };
+    return [shape("line", ends, "front under"), shape("line", ends, "front")];
+  }
+
   // The line y * n[0] + x * n[1] = position, as far as the frame goes.
   #across([ny, nx], position, className) {
     const [height, width] = this.header.shape, reach = height + width;
@@ -72,10 +79,17 @@ export class Marks {
     this.scale.hidden = !metres;
     if (!metres) return;
     const width = this.svg.clientWidth, perPx = (metres * this.header.shape[1]) / width;
-    const most = 0.25 * width * perPx, power = 10 ** Math.floor(Math.log10(most));
-    const length = [5, 2, 1].find((step) => step * power <= most) * power;
-    const [unit, factor] = [["nm", 1e9], ["µm", 1e6], ["mm", 1e3]].find(([, f]) => length * f < 1000) ?? ["m", 1];
+    const { length, text } = scaleBar(0.25 * width * perPx);
     this.scale.querySelector("i").style.width = `${length / perPx}px`;
-    this.scale.querySelector("span").textContent = `${Number((length * factor).toPrecision(3))} ${unit}`;
+    this.scale.querySelector("span").textContent = text;
   }
+}
+
+// The longest round length (1, 2 or 5 times a power of ten, in metres) up to `most`, and in words.
+export function scaleBar(most) {
+  const power = 10 ** Math.floor(Math.log10(most));
+  // A power of ten may come out a last digit above `most` itself; then half of it is the length.
+  const length = [5, 2, 1, 0.5].find((step) => step * power <= most) * power;
+  const [unit, factor] = [["nm", 1e9], ["µm", 1e6], ["mm", 1e3]].find(([, f]) => length * f < 999.5) ?? ["m", 1];
+  return { length, text: `${Number((length * factor).toPrecision(3))} ${unit}` };
 }

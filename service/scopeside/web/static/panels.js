@@ -124,12 +124,12 @@ export function showRuns(byId, series, totals) {
       name.title = one.series;
       return line([name, cell(clock(one.began_ns)), number(books?.segmented), number(books && lost(books)), number(books?.missing), cell(state)]);
     }),
-    ...(totals ? [line([cell("all of this service"), cell(""), cell(totals.segmented, "number"), cell(lost(totals), "number"), cell(totals.missing, "number"), cell("")])] : []),
+    ...(totals ? [line([cell("all series"), cell(""), cell(totals.segmented, "number"), cell(lost(totals), "number"), cell(totals.missing, "number"), cell("")])] : []),
   );
 }
 
 export function showPoints(byId, points) {
-  const um = (metres) => (metres === null || metres === undefined ? "" : (1e6 * metres).toFixed(4));
+  const um = (metres) => (metres === null || metres === undefined ? "" : (1e6 * metres).toFixed(4).replace("-", "−"));
   byId("tab-points").hidden = points.length === 0;
   byId("points").querySelector("tbody").replaceChildren(
     ...points.map((point, i) =>

@@ -44,7 +44,7 @@ export class Plots {
     this.figures.latency.show("t", lines(["p50", "p95", "p99"]), [at, ms("p50"), ms("p95"), ms("p99")], "Two frames make a line: none yet.");
     this.figures.rate.show(
       "t",
-      [{ label: "frames a second", stroke: LINES[0] }, { label: "dropped, %", stroke: LINES[2], dash: [5, 3] }],
+      [{ label: "frames/s", stroke: LINES[0] }, { label: "dropped, %", stroke: LINES[2], dash: [5, 3] }],
       [at, service.map((p) => p.rate), service.map((p) => 100 * p.dropped)],
       "Not heard from yet.",
     );
