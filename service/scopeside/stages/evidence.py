@@ -18,9 +18,6 @@ from numpy.typing import NDArray
 from scopeside.messages import Partition
 from scopeside.partitions import adjusted_rand
 
-TOLERANCE = 0.02
-"""Rungs this close to the best one count as its equals: coarse ones miss small phases, and what too
-fine ones divide is joined where it is one material."""
 HOLD = 0.05
 """How much farther the rung in force may fall behind before it is given up: without this band
 the choice flickers where a rung lies just at the tolerance."""
@@ -31,13 +28,15 @@ MEMORY = 0.5
 class Evidence:
     """Running means of what probes of the rungs told; all within `reach` of a rung count alike.
 
+    Rungs within `tolerance` of the best count as its equals.
+
     `stability_R` is the agreement of each rung's partition with its own thinned graphs, whatever
     was found. Where one of the two is a single community there is no split to be sure of, and the
     evidence is 0.
     """
 
-    def __init__(self, rungs: int, *, reach: int) -> None:
-        self._reach = reach
+    def __init__(self, rungs: int, *, reach: int, tolerance: float) -> None:
+        self._reach, self._tolerance = reach, tolerance
         self.stability_R = np.zeros(rungs)
         self._splits_RR = np.zeros((rungs, rungs))
         weights_RR = np.zeros((rungs, rungs))
@@ -83,10 +82,10 @@ class Evidence:
         evidence_R = (self._weights_RR * self._splits_RR).sum(axis=1)[chosen]
         stable_R = own_R >= stable - HOLD
         behind_R = evidence_R[stable_R].max() - evidence_R
-        equal_R: NDArray[np.bool_] = stable_R & (behind_R <= TOLERANCE)
+        equal_R: NDArray[np.bool_] = stable_R & (behind_R <= self._tolerance)
         if in_force is not None:
             here = in_force - rungs.start
-            equal_R[here] |= stable_R[here] and behind_R[here] <= TOLERANCE + HOLD
+            equal_R[here] |= stable_R[here] and behind_R[here] <= self._tolerance + HOLD
         return rungs.start + int(np.flatnonzero(equal_R)[-1])
 
     def state(self) -> dict[str, Any]:

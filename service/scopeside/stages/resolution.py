@@ -46,9 +46,12 @@ STABLE_APART = 0.8
 so what is left apart has shown already that it differs."""
 PROBE_EVERY = 3
 """Frames for one probe. Probing more often changed nothing on simulated runs of 40 frames."""
+TOLERANCE: dict[str, float] = {"chips": 0.05, "shared": 0.02}
+"""Rungs this close to the best one count as its equals, by `embed.mode`: coarse ones miss small
+phases, and what too fine ones divide is joined where it is one material."""
 REACH: dict[str, int] = {"chips": 0, "shared": 1}
-"""How many rungs away a split should be found as well, by `embed.mode`. In `shared` mode noise
-chose between rungs that were as stable by themselves; in `chips` mode nothing was gained by it."""
+"""How many rungs away a split should be found as well. In `shared` mode noise chose between rungs
+that were as stable by themselves; in `chips` mode nothing was gained by it."""
 PATIENCE = 2
 """Probes in a row that must prefer another rung before it is taken."""
 
@@ -86,7 +89,8 @@ class CommunityFinder:
 
     def reset(self) -> None:
         """Forget what has been learnt of the series; the next frame is surveyed."""
-        self._evidence = Evidence(len(LADDER), reach=REACH[self._settings.embed.mode])
+        mode = self._settings.embed.mode
+        self._evidence = Evidence(len(LADDER), reach=REACH[mode], tolerance=TOLERANCE[mode])
         self._rung: int | None = None
         self._frames = 0
         self._probes = 0
