@@ -204,6 +204,19 @@ def test_an_absent_service_is_a_sentence_and_no_hang(at):
     run(loop())
 
 
+def test_changed_settings_are_put_back_also_after_an_error(at):
+    async def loop():
+        async with connected(at) as client:
+            with pytest.raises(ZeroDivisionError):
+                async with client.changed({"graph.resolution": 0.5}):
+                    raise ZeroDivisionError
+
+    with served(at) as service:
+        run(loop())
+        sets = [one["values"] for one in service.control.requests if one["cmd"] == "set"]
+        assert sets == [{"graph.resolution": 0.5}, {"graph.resolution": "auto"}]
+
+
 def test_every_command_is_awaited(at):
     async def loop(service):
         async with connected(at) as client:

@@ -190,6 +190,28 @@ def test_a_busy_service_and_a_refusal_are_told_apart(at):
         assert isinstance(caught.value, ServiceError)
 
 
+def test_changed_settings_are_put_back_also_after_an_error(at):
+    with served(at) as service, connected(at) as client:
+        with pytest.raises(ZeroDivisionError), client.changed({"graph.resolution": 0.5}):
+            raise ZeroDivisionError
+        assert sets_of(service) == [{"graph.resolution": 0.5}, {"graph.resolution": "auto"}]
+
+
+def test_nothing_is_put_back_where_nothing_could_be_changed(at):
+    with served(at) as service, connected(at) as client:
+        service.refusals["set"] = ("bad_value", "chips.size_px is not live.")
+        with (
+            pytest.raises(RefusedError, match="not live"),
+            client.changed({"chips.size_px": 48}),
+        ):
+            pytest.fail("the loop went on with settings that were refused")
+        assert len(sets_of(service)) == 1
+
+
+def sets_of(service):
+    return [request["values"] for request in service.control.requests if request["cmd"] == "set"]
+
+
 def test_commands_are_those_of_the_contract(at):
     with served(at) as service, connected(at) as client:
         assert client.status()["state"] == "ready"

@@ -47,7 +47,9 @@ def test_a_survey_goes_where_the_service_found_something(steered):
     visits = list(survey.survey(client, twin, width_m=2 * survey.OVERVIEW_M))
 
     assert [number for _, number in visits] == list(range(4, 4 + len(visits)))
-    assert len({community for community, _ in visits}) >= 2
+    assert 2 <= len(visits) <= survey.VISITS
+    assert len({tuple(look) for (_, _, look), _ in visits}) >= 2
+    assert client.config()["graph"]["resolution"] == "auto"
     assert twin.standing().fov_m == survey.DETAIL_M
 
 

@@ -18,6 +18,8 @@ from twins import alongside
 PIXELS = (48, 48)
 READOUT_S = Optics().readout_s
 KINDS = {kind.title: int(kind) for kind in Kind}
+BRIGHTNESS = {Kind.VACUUM: 390.0, Kind.AMORPHOUS: 320.0, Kind.CRYSTAL: 300.0}
+BRIGHTNESS |= {Kind.SECOND_PHASE: 270.0, Kind.PRECIPITATE: 240.0}
 
 
 @dataclass
@@ -26,9 +28,20 @@ class RightService:
 
     twin: object
     named: dict
+    resets: int = 0
+    resolution: float | str = "auto"
 
     def name(self, id_, title):
         self.named[id_] = title
+
+    def reset(self):
+        self.resets += 1
+
+    @contextmanager
+    def changed(self, values):
+        self.resolution = values["graph.resolution"]
+        yield
+        self.resolution = "auto"
 
     @contextmanager
     def results(self, *, latest, timeout_s):
@@ -52,6 +65,9 @@ class RightService:
                 int(id_),
                 fraction=float((labels == id_).mean()),
                 area_px=int((labels == id_).sum()),
+                mean_intensity=BRIGHTNESS[Kind(id_ - 1)],
+                contrast=None,
+                crystallinity=float(id_ - 1 not in (Kind.VACUUM, Kind.AMORPHOUS)),
             )
             for id_ in np.unique(labels)
         ]
@@ -118,7 +134,29 @@ def test_a_survey_visits_every_kind_it_sees(steered, seed):
     }
     assert found >= there
     assert twin.standing().beam == "exposing"
-    assert twin.state()["frames"] < 30
+    assert len(visits) == twin.state()["frames"] - 4
+    assert (service.resets, service.resolution) == (4, "auto")
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_survey_goes_first_to_what_looks_like_nothing_before(steered, seed):
+    twin, service = steered
+    twin.reset(specimen="mosaic", seed=seed)
+    visits = list(example("survey").survey(service, twin, width_m=110e-9))
+
+    looks = [tuple(look) for (_, _, look), _ in visits]
+    kinds = len(set(looks))
+    assert kinds >= 3
+    assert len(set(looks[:kinds])) == kinds
+
+
+def test_a_survey_visits_no_more_than_it_may(steered):
+    twin, service = steered
+    loop = example("survey")
+    loop.VISITS = 2
+    twin.reset(specimen="mosaic", seed=2)
+
+    assert [number for _, number in loop.survey(service, twin, width_m=110e-9)] == [4, 5]
 
 
 @pytest.mark.parametrize("seed", [1, 2])

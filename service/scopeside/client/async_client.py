@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -119,6 +120,16 @@ class AsyncClient:
     async def set(self, values: Mapping[str, Any]) -> None:
         """Change live settings: all of them or none."""
         await self._control.ask(calls.set_values(values))
+
+    @asynccontextmanager
+    async def changed(self, values: Mapping[str, Any]) -> AsyncIterator[None]:
+        """Change live settings as `set` does, and put back at the end what was in force before."""
+        before = await self.config()
+        await self.set(values)
+        try:
+            yield
+        finally:
+            await self.set(calls.settings_of(before, values))
 
     async def name(self, community: int, name: str | None) -> None:
         """Name a community, by its id, or take its name away with None."""

@@ -6,7 +6,7 @@ command means is written once. No sockets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -92,6 +92,17 @@ def config() -> Call[dict[str, Any]]:
 
 def set_values(values: Mapping[str, Any]) -> Call[Reply]:
     return whole("set", {"values": dict(values)})
+
+
+def settings_of(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Return the values of settings, such as `graph.resolution`, in an answer to `config`."""
+    found = {}
+    for key in keys:
+        value: Any = config
+        for part in key.split("."):
+            value = value[part]
+        found[key] = value
+    return found
 
 
 def name(community: int, title: str | None) -> Call[Reply]:

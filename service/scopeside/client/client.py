@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -131,6 +132,16 @@ class Client:
     def set(self, values: Mapping[str, Any]) -> None:
         """Change live settings, as `{"graph.resolution": 0.5}`: all of them or none."""
         self._control.ask(calls.set_values(values))
+
+    @contextmanager
+    def changed(self, values: Mapping[str, Any]) -> Iterator[None]:
+        """Change live settings as `set` does, and put back at the end what was in force before."""
+        before = self.config()
+        self.set(values)
+        try:
+            yield
+        finally:
+            self.set(calls.settings_of(before, values))
 
     def name(self, community: int, name: str | None) -> None:
         """Name a community, by its id, or take its name away with None."""
