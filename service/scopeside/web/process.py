@@ -26,8 +26,8 @@ NICENESS = 10
 """Beside the pipeline, never before it: what is shown may be late, what is computed may not."""
 
 SERVING_NICENESS = 19
-"""Once it serves: its share of a busy core is then 1.5 % (a weight of 15 beside 1024: sched(7)). Not
-from the beginning: loading takes a second of processor time, and that would become a minute."""
+"""Once it serves: its share of a busy core is then 1.5 % (a weight of 15 beside 1024: sched(7)).
+Not from the beginning: loading takes a second of processor time, and that would become a minute."""
 
 GRACEFUL_S = 1
 """Time for answers under way when the service ends."""
