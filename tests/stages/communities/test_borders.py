@@ -12,7 +12,7 @@ from scopeside.looks import HostLooks
 from scopeside.messages import Array, ChipGrid, Float32, Partition
 from scopeside.partitions import community_count, modularity, relabelled
 from scopeside.settings import Settings
-from scopeside.stages.communities import give_borders_away, tidied
+from scopeside.stages.communities import borders, give_borders_away, tidied
 
 GRID = ChipGrid((672, 672), 64, 32)
 CENTRE = (GRID.rows - 1) / 2
@@ -86,6 +86,16 @@ def test_what_is_no_border_stays(
     before = partition_of(kinds_N)
     told = HostLooks(looks_of(kinds_N, looks))
     assert give_borders_away(GRAPH, before, told, GRID, unit=0.7) is before, why
+
+
+def test_among_dust_no_border_is_looked_for() -> None:
+    kinds_N = rings(4.0, 2.0)
+    looks_ND = looks_of(kinds_N)
+    corner_N = np.flatnonzero(kinds_N == FIELD)[: borders.MOST - 2]
+    kinds_N[corner_N[:-1]] = 3 + np.arange(borders.MOST - 3)
+    assert after(kinds_N, looks_ND).communities < borders.MOST
+    kinds_N[corner_N[-1]] = borders.MOST
+    assert after(kinds_N, looks_ND).communities == borders.MOST + 1
 
 
 def test_two_rims_are_both_given_away() -> None:

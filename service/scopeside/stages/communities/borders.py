@@ -20,7 +20,7 @@ from scopeside.looks import Looks
 from scopeside.messages import ChipGrid, Int32, Int64, Partition
 from scopeside.partitions import community_count, modularity, relabelled
 from scopeside.ports import AnyGraph
-from scopeside.prototypes import MOST_GATHERED, distances, prototypes_of
+from scopeside.prototypes import distances, prototypes_of
 from scopeside.stages.surroundings import communities_near
 
 BETWEEN = 0.8
@@ -28,6 +28,10 @@ BETWEEN = 0.8
 SIDES_BETWEEN = 0.6
 """Share of either side's chips that touch the border and the other side, at most. Where structures
 are as small as chips everything touches everything, and nothing is a border."""
+
+MOST = 32
+"""Communities beyond which no border is looked for: so many are dust, and the search would take
+time by the third power of their number."""
 
 
 def give_borders_away(
@@ -37,10 +41,10 @@ def give_borders_away(
 
     A border lies between its sides in its looks, too: nearer to either than they lie to one
     another. `unit` is what distances are counted in, the communities' spread when None. More
-    than `MOST_GATHERED` communities are left as they are.
+    than `MOST` communities are left as they are.
     """
     labels_N = partition.labels_N
-    while 3 <= community_count(labels_N) <= MOST_GATHERED:
+    while 3 <= community_count(labels_N) <= MOST:
         border = _foremost_border(labels_N, looks, grid, unit)
         if border is None:
             break
