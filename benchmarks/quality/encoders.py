@@ -43,6 +43,11 @@ def known_as(one: Embedder) -> str:
     return "builtin" if one.info.weights_name == NAME else "seeded"
 
 
+def mode_of(one: Embedder) -> str:
+    """Return `embed.mode`, which matters after the embedding too: resolutions are judged by it."""
+    return "shared" if one.info.name.startswith("shared/") else "chips"
+
+
 def resolved(weights: str, folder: Path) -> str:
     """Return what `embed.weights` takes; `random` or `random:SEED` is made once, in `folder`."""
     kind, _, seed = weights.partition(":")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quality.encoders import configuration, known_as
+from quality.encoders import configuration, known_as, mode_of
 from quality.scores import Scores, mean_scores, score
 from quality.sets import Labelled, Protocol
 from scopeside.assembly import assemble, still_frame
@@ -35,7 +35,7 @@ def segmentations(
 ) -> list[Segmentation]:
     """Segment every image by itself, as the first frame of a series, with `sets` changed."""
     pipeline = assemble(
-        configuration(known_as(embedder), "chips", protocol.chip_px, *sets), embedder
+        configuration(known_as(embedder), mode_of(embedder), protocol.chip_px, *sets), embedder
     )
     found = []
     for number, image_YX in enumerate(images):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness import Row
-from quality.encoders import configuration, known_as
+from quality.encoders import configuration, known_as, mode_of
 from quality.sets import data_folder
 from scopeside.assembly import assemble, still_frame
 from scopeside.evaluation import adjusted_rand_index, contingency
@@ -94,7 +94,9 @@ STREAMS = (
 
 def run(embedder: Embedder, stream: Stream, most: int | None = None) -> Row | None:
     """Segment a stream as the service would and compare each label map with the one before."""
-    pipeline = assemble(configuration(known_as(embedder), "chips", stream.chip_px), embedder)
+    pipeline = assemble(
+        configuration(known_as(embedder), mode_of(embedder), stream.chip_px), embedder
+    )
     maps, communities = [], []
     for number, image_YX in enumerate(stream.read()):
         if number == most:

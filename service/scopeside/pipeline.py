@@ -21,7 +21,7 @@ from scopeside.messages import ChipGrid, Frame, GraphSummary, Provenance, Segmen
 from scopeside.pipeline_memory import PipelineMemory
 from scopeside.ports import Embedder
 from scopeside.settings import Settings
-from scopeside.stages.communities import merge_small, undivided
+from scopeside.stages.communities import tidied, undivided
 from scopeside.stages.descriptors import Descriptors
 from scopeside.stages.graph import build_graph
 from scopeside.stages.identity import IdentityTracker
@@ -97,9 +97,7 @@ class Pipeline:
                 if image.flat
                 else self.finder.find(graph, looks)
             )
-            partition = merge_small(
-                graph, partition, unit_ND, min_chips=settings.communities.min_chips
-            )
+            partition = tidied(graph, partition, unit_ND, looks, grid, settings)
         with clock("identity"):
             identified = self.tracker.identify(partition, looks, grid)
         with clock("labelmap"):

@@ -161,6 +161,9 @@ class CommunitySettings(Section):
     """Seed of Louvain and of the resampling behind `auto` (42 after PNNL's public code)."""
     min_chips: Annotated[int, Field(ge=1)] = Field(default=3, json_schema_extra=LIVE)
     """Smaller communities join their most similar neighbour."""
+    borders: Literal["give", "keep"] = Field(default="give", json_schema_extra=LIVE)
+    """`give` gives the chips of a community that is only the border of two others to those; `keep`
+    leaves it, for layers as thin as a chip (as `identity.merge_distance` 0 does)."""
 
 
 class IdentitySettings(Section):
@@ -168,7 +171,7 @@ class IdentitySettings(Section):
     """Whether ids begin anew with each series or live as long as the service."""
     merge_distance: Annotated[float, Field(ge=0.0, le=10.0)] = 0.65
     """A community whose mean embedding lies closer to an identity's than this shares its id, and
-    communities of one frame that lie within 0.7 of it are joined; 0 publishes every community as
+    communities of one frame that lie within 0.8 of it are joined; 0 publishes every community as
     Louvain found it."""
     unit: Annotated[float, Field(gt=0.0, le=10.0)] | None = None
     """Length between mean unit embeddings in which distances are counted. When absent, 0.7 with the

@@ -202,6 +202,13 @@ def test_the_web_process_that_dies_comes_again_and_no_frame_is_touched(endpoints
     assert not last.is_running()
 
 
+def test_a_port_that_the_system_chose_is_told_and_answers(endpoints):
+    with running(dataclasses.replace(endpoints, http="http://127.0.0.1:0")) as service:
+        told = dataclasses.replace(endpoints, http=service.status()["http"])
+        assert not told.http.endswith(":0")
+        eventually(lambda: get(told, "/readyz")[0] == 200)
+
+
 def test_a_service_with_curve_is_watched_by_its_own_process(tmp_path):
     (tmp_path / "clients").mkdir()
     for name in ("service", "friend"):

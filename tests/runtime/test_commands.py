@@ -95,6 +95,7 @@ def test_status_is_there_before_anything_is_warm(parts):
     status = parts.commands.status()
     assert (status["state"], status["series"]) == ("warming", None)
     assert status["totals"]["received"] == 0
+    assert status["http"] == "http://127.0.0.1:1234"
     assert "device" not in status
 
 

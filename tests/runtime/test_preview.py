@@ -115,3 +115,9 @@ def test_a_smaller_label_map_has_only_labels_that_were_there(ny, nx, max_px):
     found_YX = nearest(labels_YX, shape)
     assert found_YX.shape == shape
     assert set(np.unique(found_YX)) <= set(np.unique(labels_YX))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "<u2"])
+def test_a_smaller_label_map_has_the_label_in_the_middle_of_what_a_pixel_covers(dtype):
+    labels_YX = np.random.default_rng(1).integers(0, 200, (96, 160)).astype(dtype)
+    np.testing.assert_array_equal(nearest(labels_YX, (32, 32)), labels_YX[1::3, 2::5])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -245,6 +246,49 @@ def test_of_equally_stable_resolutions_the_finest_is_taken() -> None:
     assert found.find(*frame([120, 80])).resolution == LADDER[-1]
     coarser = finder(with_merge_distance(0), Told(up_to=0.3))
     assert coarser.find(*frame([120, 80])).resolution == 0.3
+
+
+class Alone(Told):
+    """Answers at one resolution with other halves than at all the rest, stably."""
+
+    def __init__(self, *, at: float) -> None:
+        super().__init__()
+        self._at = at
+
+    def partition(self, graph: Graph, *, resolution: float, seed: int) -> Partition:
+        planted = super().partition(graph, resolution=resolution, seed=seed)
+        if resolution != self._at:
+            return planted
+        return replace(planted, labels_N=relabelled(np.arange(graph.nodes) % 2))
+
+
+SHARED = in_spreads(embed={"weights": "seeded", "mode": "shared"}, identity={"merge_distance": 0})
+
+
+@pytest.mark.parametrize("rung", range(len(LADDER)))
+def test_stable_split_that_one_resolution_alone_finds_is_not_taken_in_shared_mode(
+    rung: int,
+) -> None:
+    planted = frame([120, 80])
+    found = finder(SHARED, Alone(at=LADDER[rung]))
+    answers = [found.find(*planted) for _ in range(20 * PROBE_EVERY)]
+    assert LADDER[rung] not in {one.resolution for one in answers}
+    assert all(one.labels_N.tolist() == labels([120, 80]).tolist() for one in answers)
+
+
+@pytest.mark.parametrize(("mode", "reach"), [("chips", 1), ("shared", 2)])
+def test_probes_of_a_steady_stream_are_of_the_rungs_around_the_one_in_force(
+    mode: str, reach: int
+) -> None:
+    counting = CountingClusterer()
+    found = finder(in_spreads(embed={"weights": "seeded", "mode": mode}), counting)
+    planted = frame([110, 70, 45])
+    in_force = LADDER.index(found.find(*planted).resolution)
+    counting.asked.clear()
+    for _ in range(16 * PROBE_EVERY):
+        found.find(*planted)
+    around = range(max(in_force - reach, 0), min(in_force + reach + 1, len(LADDER)))
+    assert set(counting.asked) == {LADDER[rung] for rung in around}
 
 
 def test_resolution_that_has_become_unstable_is_given_up_but_not_at_once() -> None:

@@ -33,6 +33,7 @@ from scopeside.device.shortage import Shortage
 from scopeside.device.timing import stage_times
 from scopeside.errors import DeviceLostError
 from scopeside.messages import (
+    ChipGrid,
     Frame,
     GraphSummary,
     Identified,
@@ -44,7 +45,7 @@ from scopeside.messages import (
 )
 from scopeside.pipeline_memory import PipelineMemory
 from scopeside.settings import Settings
-from scopeside.stages.communities import merge_small, undivided
+from scopeside.stages.communities import tidied, undivided
 from scopeside.stages.communities.parallel import fits
 from scopeside.stages.descriptors import Descriptors
 from scopeside.stages.embed.device_memory import in_fitting_tiles
@@ -167,7 +168,7 @@ class DevicePipeline:
         lane.marks.told.wait()
         told = answers(lane, self._lines.finish, resolution=begun.resolution)
         with clock("communities"):
-            partition = self._divided(told)
+            partition = self._divided(told, grid)
         with clock("identity"):
             identified = self.tracker.identify(partition, told.looks, grid)
         with clock("labelmap"):
@@ -206,15 +207,14 @@ class DevicePipeline:
             replanned=begun.replanned,
         )
 
-    def _divided(self, told: Answers) -> Partition:
+    def _divided(self, told: Answers, grid: ChipGrid) -> Partition:
         """Return the communities of a frame, found at the resolution in force."""
         partition = (
             undivided(told.graph, resolution=self.finder.resolution)
             if told.contrast.flat
             else self.finder.find(told.graph, told.looks)
         )
-        least = self._settings.communities.min_chips
-        return merge_small(told.graph, partition, told.units, min_chips=least)
+        return tidied(told.graph, partition, told.units, told.looks, grid, self._settings)
 
     def _painted(
         self, track: Track, identified: Identified, mixture: Mixture

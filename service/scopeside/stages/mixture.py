@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from scopeside.looks import NOBODY, Looks, looks_of
 from scopeside.messages import ChipGrid, Float32, Int64, Mixture, UInt16
+from scopeside.stages.surroundings import communities_near
 from scopeside_kernels.reference import BALLOTS
 
 OWN_BALLOTS = BALLOTS // 2 + 1
@@ -30,7 +31,7 @@ def mixture_of(ids_N: UInt16, embeddings: Float32 | Looks, grid: ChipGrid) -> Mi
     names, place_N = np.unique(ids_N, return_inverse=True)
     second_N = ids_N.copy()
     ballots_N = np.full(len(ids_N), BALLOTS, np.uint8)
-    near_NK = _near(place_N.reshape(grid.rows, grid.cols), len(names), _reach(grid))
+    near_NK = communities_near(place_N.reshape(grid.rows, grid.cols), len(names), _reach(grid))
     near_NK[np.arange(len(ids_N)), place_N] = False
     border_N: NDArray[np.bool_] = np.logical_or.reduce(near_NK, axis=1)
     border_B = np.flatnonzero(border_N)
@@ -59,21 +60,6 @@ def mixture_of(ids_N: UInt16, embeddings: Float32 | Looks, grid: ChipGrid) -> Mi
 def _reach(grid: ChipGrid) -> int:
     """Return how many rows or columns away a chip still overlaps; the next one at least."""
     return max(1, -(-grid.chip_px // grid.stride_px) - 1)
-
-
-def _near(place_RC: Int64, communities: int, reach: int) -> NDArray[np.bool_]:
-    """Return `(N, K)`: which communities have a chip within `reach` of each chip."""
-    here_KRC = np.arange(communities)[:, None, None] == place_RC
-    for axis in (1, 2):
-        spread_KRC = here_KRC.copy()
-        for step in range(1, min(reach, place_RC.shape[axis - 1] - 1) + 1):
-            head = tuple(slice(step, None) if a == axis else slice(None) for a in range(3))
-            tail = tuple(slice(None, -step) if a == axis else slice(None) for a in range(3))
-            spread_KRC[head] |= here_KRC[tail]
-            spread_KRC[tail] |= here_KRC[head]
-        here_KRC = spread_KRC
-    near_NK: NDArray[np.bool_] = here_KRC.reshape(communities, -1).T
-    return near_NK
 
 
 def _telling(place_N: Int64, pure_N: NDArray[np.bool_], communities: int) -> Int64:

@@ -18,10 +18,11 @@ import numpy as np
 
 from scopeside.looks import Looks, looks_of
 from scopeside.messages import Float32, Graph, Partition
-from scopeside.partitions import adjusted_rand, community_count, modularity, relabelled
+from scopeside.partitions import community_count, modularity, relabelled
 from scopeside.ports import AnyGraph, Clusterer, Thinner
 from scopeside.prototypes import gathered, prototypes_of
 from scopeside.settings import Settings
+from scopeside.stages.evidence import HOLD, MEMORY, Evidence
 from scopeside.thinning import Thinning
 
 LADDER = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
@@ -43,16 +44,14 @@ split with 0.95 to 1.0, one phase alone mostly with 0.4 to 0.9."""
 STABLE_APART = 0.8
 """The same where distances have a unit of their own: there one phase is joined into one community,
 so what is left apart has shown already that it differs."""
-TOLERANCE = 0.05
-"""Rungs this close to the most stable one count as its equals: coarse ones miss small phases,
-and what too fine ones divide is joined where it is one material."""
-HOLD = 0.05
-"""How much farther the rung in force may fall behind before it is given up: without this band
-the choice flickers where a rung lies just at the tolerance."""
 PROBE_EVERY = 3
 """Frames for one probe. Probing more often changed nothing on simulated runs of 40 frames."""
-MEMORY = 0.5
-"""Weight of the newest probe in a rung's running mean."""
+TOLERANCE: dict[str, float] = {"chips": 0.05, "shared": 0.02}
+"""Rungs this close to the best one count as its equals, by `embed.mode`: coarse ones miss small
+phases, and what too fine ones divide is joined where it is one material."""
+REACH: dict[str, int] = {"chips": 0, "shared": 1}
+"""How many rungs away a split should be found as well. In `shared` mode noise chose between rungs
+that were as stable by themselves; in `chips` mode nothing was gained by it."""
 PATIENCE = 2
 """Probes in a row that must prefer another rung before it is taken."""
 
@@ -69,7 +68,7 @@ class CommunityFinder:
     frame is one community, each of the others. Another rung is taken when `PATIENCE` probes in a
     row prefer it. The choice depends on the sequence of frames alone, never on time.
 
-    Of the rungs that are as stable as the best (within `TOLERANCE`) the finest wins, since a
+    Of the rungs that are as good as the best (see `Evidence`) the finest wins, since a
     coarse rung is stable by joining what differs. A single community is stable whatever the
     frame holds, so it is no evidence. Where no split is stable on the first frame, the
     finest rung is taken at which the frame stays one community all the same: there a second
@@ -90,8 +89,8 @@ class CommunityFinder:
 
     def reset(self) -> None:
         """Forget what has been learnt of the series; the next frame is surveyed."""
-        self._evidence_R = np.zeros(len(LADDER))
-        self._stability_R = np.zeros(len(LADDER))
+        mode = self._settings.embed.mode
+        self._evidence = Evidence(len(LADDER), reach=REACH[mode], tolerance=TOLERANCE[mode])
         self._rung: int | None = None
         self._frames = 0
         self._probes = 0
@@ -102,8 +101,7 @@ class CommunityFinder:
         """Return what has been learnt of the series as numbers and lists."""
         return {
             "ladder": list(LADDER),
-            "evidence": self._evidence_R.tolist(),
-            "stability": self._stability_R.tolist(),
+            **self._evidence.state(),
             "rung": self._rung,
             "frames": self._frames,
             "probes": self._probes,
@@ -119,13 +117,12 @@ class CommunityFinder:
         self.reset()
         try:
             rung, same = state["rung"], list(state["ladder"]) == list(LADDER)
-            learnt = np.array([state["evidence"], state["stability"]], np.float64)
             counts = [int(state[key]) for key in ("frames", "probes", "dissent", "apart")]
+            if not same or rung not in (None, *range(len(LADDER))):
+                return
+            self._evidence.restore(state)
         except (KeyError, TypeError, ValueError):
             return
-        if not same or learnt.shape != (2, len(LADDER)) or rung not in (None, *range(len(LADDER))):
-            return
-        self._evidence_R, self._stability_R = learnt
         self._rung = rung
         self._frames, self._probes, self._dissent, self._apart = counts
 
@@ -158,7 +155,7 @@ class CommunityFinder:
         if self._rung is None:
             return self._survey(graph, embeddings)
         partition = self._partition(graph, embeddings, LADDER[self._rung])
-        answer = replace(partition, stability=float(self._stability_R[self._rung]))
+        answer = replace(partition, stability=float(self._evidence.stability_R[self._rung]))
         self._frames += 1
         if self._frames % PROBE_EVERY == 0:
             self._probe_next(graph, embeddings, partition, self._rung)
@@ -194,16 +191,21 @@ class CommunityFinder:
         thinning = _thinning(graph, seed=self._settings.communities.seed)
         thinned = [thinning.draw(number, share=THINNED_SHARE) for number in range(SURVEY_DRAWS)]
         partitions = [self._partition(graph, embeddings, resolution) for resolution in LADDER]
+        others = [
+            [self._partition(draw, embeddings, resolution) for draw in thinned]
+            for resolution in LADDER
+        ]
         for rung, partition in enumerate(partitions):
-            probes = [self._probe(partition, draw, embeddings) for draw in thinned]
-            self._stability_R[rung], self._evidence_R[rung] = np.mean(probes, axis=0)
+            for beside in self._evidence.asked(rung):
+                self._evidence.learn(rung, beside, partition, others[beside], memory=1.0)
+        stability_R = self._evidence.stability_R
         chosen = self._preferred(range(len(LADDER)), in_force=None)
         if chosen is None:
             whole_R = np.array([partition.communities == 1 for partition in partitions])
-            whole = np.flatnonzero(whole_R & (self._stability_R >= self._stable))
+            whole = np.flatnonzero(whole_R & (stability_R >= self._stable))
             chosen = int(whole[-1]) if len(whole) else 0
         self._rung = chosen
-        return replace(partitions[chosen], stability=float(self._stability_R[chosen]))
+        return replace(partitions[chosen], stability=float(stability_R[chosen]))
 
     def _probe_next(
         self, graph: AnyGraph, embeddings: Looks, partition: Partition, in_force: int
@@ -212,54 +214,35 @@ class CommunityFinder:
         near = range(max(in_force - 1, 0), min(in_force + 2, len(LADDER)))
         others = [rung for rung in near if rung != in_force]
         turn, elsewhere = divmod(self._probes, 2)
-        if partition.communities == 1:
+        whole = partition.communities == 1
+        if whole:
             # Nothing was split, so there is nothing to judge here and the next rung need not
             # split either: go round all the others.
             near = range(len(LADDER))
             others = [rung for rung in near if rung != in_force]
             turn, elsewhere = self._probes, 1
-        rung = others[turn % len(others)] if elsewhere else in_force
+        rung = in_force
         if elsewhere:
+            turn, other = divmod(turn, len(others))
+            rung = others[other]
             partition = self._partition(graph, embeddings, LADDER[rung])
+        asked = self._evidence.asked(rung)
+        beside = rung if whole else asked[turn % len(asked)]
         thinning = _thinning(graph, seed=self._settings.communities.seed)
-        stability, evidence = self._probe(
-            partition, thinning.draw(self._probes, share=THINNED_SHARE), embeddings
-        )
+        thinned = thinning.draw(self._probes, share=THINNED_SHARE)
+        thinned_too = self._partition(thinned, embeddings, LADDER[beside])
+        self._evidence.learn(rung, beside, partition, [thinned_too], memory=MEMORY)
         self._probes += 1
-        self._stability_R[rung] += MEMORY * (stability - self._stability_R[rung])
-        self._evidence_R[rung] += MEMORY * (evidence - self._evidence_R[rung])
         preferred = self._preferred(near, in_force=in_force)
         if preferred is None:
-            shaky = self._stability_R[in_force] < self._stable - HOLD
+            shaky = self._evidence.stability_R[in_force] < self._stable - HOLD
             preferred = max(in_force - 1, 0) if shaky else in_force
         self._dissent = 0 if preferred == in_force else self._dissent + 1
         if self._dissent >= PATIENCE:
             self._rung, self._dissent = preferred, 0
 
-    def _probe(
-        self, partition: Partition, thinned: AnyGraph, embeddings: Looks
-    ) -> tuple[float, float]:
-        """Return the agreement with the thinned graph's partition, and what it is evidence of.
-
-        Where one of the two is a single community there is no split to be sure of.
-        """
-        other = self._partition(thinned, embeddings, partition.resolution)
-        agreement = adjusted_rand(partition.labels_N, other.labels_N)
-        split = min(partition.communities, other.communities) > 1
-        return agreement, agreement if split else 0.0
-
     def _preferred(self, rungs: range, *, in_force: int | None) -> int | None:
-        """The finest of the rungs whose split is as stable as the best; None where none is."""
-        evidence_R = self._evidence_R[rungs.start : rungs.stop]
-        best = evidence_R.max()
-        if best < self._stable:
-            return None
-        eligible_R = evidence_R >= best - TOLERANCE
-        if in_force is not None:
-            eligible_R[in_force - rungs.start] |= (
-                self._evidence_R[in_force] >= best - TOLERANCE - HOLD
-            )
-        return rungs.start + int(np.flatnonzero(eligible_R)[-1])
+        return self._evidence.preferred(rungs, stable=self._stable, in_force=in_force)
 
 
 def _thinning(graph: AnyGraph, *, seed: int) -> Thinner:

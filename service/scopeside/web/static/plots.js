@@ -81,7 +81,8 @@ class Figure {
 
   // `keyed` lines are named in the caption; communities have the legend for that.
   show(axis, lines, data, why, { keyed = true } = {}) {
-    const nothing = lines.length === 0 || data[0].length < 2;
+    const drawn = data.slice(1).some((values) => values.some((value) => value !== null));
+    const nothing = !drawn || data[0].length < 2;
     this.element.classList.toggle("nothing", nothing);
     this.room.dataset.why = why;
     const key = nothing ? "" : JSON.stringify([axis, lines]);
