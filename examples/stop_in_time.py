@@ -25,7 +25,7 @@ FRAMES = 8
 def stop(client: Client, twin: TwinClient, target: float) -> Iterator[float]:
     """Expose until `target` of the frame is amorphous, then blank; yield the fraction on the way.
 
-    The first frame shows a crystal, which is named; whatever else comes is named amorphous.
+    What fills most of the first frame is named crystal, and whatever else there is amorphous.
     """
     names: dict[int, str] = {}
     seen: list[tuple[float, float]] = []
@@ -33,9 +33,10 @@ def stop(client: Client, twin: TwinClient, target: float) -> Iterator[float]:
     with client.results(latest=False, timeout_s=60.0) as results:
         while twin.standing().beam != "shut":
             result = twin.see(results, dwell_s=DWELL_S)
-            name = "amorphous" if names else "crystal"
-            for new in {community.id for community in result.communities} - set(names):
-                client.name(new, names.setdefault(new, name))
+            for one in sorted(result.communities, key=lambda one: -one.fraction):
+                if one.id not in names:
+                    names[one.id] = "amorphous" if names else "crystal"
+                    client.name(one.id, names[one.id])
             yield (fraction := sum(result.fraction(i) for i in names if names[i] == "amorphous"))
             # A frame shows the middle of its exposure, and came here late. The blanker may close
             # now or a frame later: half a frame on, the two are equally far off.

@@ -18,9 +18,8 @@ from scopeside.twin.client import TwinClient
 
 OVERVIEW_M, DETAIL_M = 55e-9, 13.7e-9
 """Fields of view: a frame has equal electrons in both, in the first on 16 times the area."""
-FINE, VISITS = 1.0, 24
+FINE, VISITS, LOOK = 1.0, 24, ("contrast", "crystallinity")
 """Louvain's resolution: a kind that is found twice costs a visit, two taken for one lose a kind."""
-LOOK = ("contrast", "crystallinity")
 Region = tuple[float, tuple[float, float], list[float]]
 """How far inside its middle is, where that lies, in metres, and how it looks in the overview."""
 
@@ -47,7 +46,7 @@ def overview(client: Client, twin: TwinClient, width_m: float) -> Iterator[Regio
             client.reset()  # what is seen in one field alone would be taken for the nearest known
             result = twin.see(results)
             for one in result.communities:
-                look = [one.mean_intensity, *(one.descriptors[name] or 0.0 for name in LOOK)]
+                look = [one.mean_intensity, *(one.descriptors.get(name) or 0.0 for name in LOOK)]
                 for place in result.label_map.points(one.id):
                     if place.clearance_px >= result.grid.chip_px / 2:  # less is a border
                         yield place.clearance_px, place.stage_m or (x_m, y_m), look
@@ -55,5 +54,6 @@ def overview(client: Client, twin: TwinClient, width_m: float) -> Iterator[Regio
 
 if __name__ == "__main__":
     with Client() as client_, TwinClient() as twin_:
-        for (_px, place_m, look_), number in survey(client_, twin_, width_m=220e-9):
-            print(f"frame {number} at {place_m}: mean intensity {look_[0]:.0f} in the overview")
+        client_.wait_until("ready")
+        for (_px, (x, y), look_), number in survey(client_, twin_, width_m=220e-9):
+            print(f"frame {number}: ({1e9 * x:.0f}, {1e9 * y:.0f}) nm, intensity {look_[0]:.0f}")

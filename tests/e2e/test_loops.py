@@ -55,12 +55,21 @@ def test_a_survey_goes_where_the_service_found_something(steered):
 
 def test_the_beam_is_shut_at_what_the_service_saw(steered):
     client, twin = steered
-    twin.reset(specimen="film", seed=1, series="stop")
+    twin.reset(specimen="film", seed=1, series="stop", front_lead_m=12e-9)
     seen = list(example("stop_in_time").stop(client, twin, target=0.02))
 
     # The front comes into view, so it is soon over.
     assert twin.standing().beam == "shut"
     assert twin.state()["frames"] == len(seen)
+
+
+def test_what_is_amorphous_from_the_beginning_counts(steered):
+    client, twin = steered
+    twin.reset(specimen="film", seed=1, series="stop late")
+    seen = list(example("stop_in_time").stop(client, twin, target=0.5))
+
+    assert seen[0] > 0.1
+    assert twin.standing().beam == "shut"
 
 
 def test_the_examples_say_how_they_are_run_and_are_short():

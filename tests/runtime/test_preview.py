@@ -10,7 +10,15 @@ from scopeside.assembly import assemble, still_frame
 from scopeside.configuration import load_settings
 from scopeside.messages import Accounting
 from scopeside.published import Published
-from scopeside.runtime.preview import PICTURE_EVERY_S, Previews, area_mean, nearest, scaled_shape
+from scopeside.runtime.preview import (
+    PICTURE_EVERY_S,
+    STALE_S,
+    WATCHED_S,
+    Previews,
+    area_mean,
+    nearest,
+    scaled_shape,
+)
 from scopeside.wire.arrays import decode_array
 from scopeside.wire.control import Preview
 
@@ -78,10 +86,98 @@ def test_pictures_are_made_only_so_often_whoever_asks(published):
     previews = Previews(corrected=False, now_s=lambda: now_s[0])
     previews.put(published)
     assert "image" in ask(previews, max_px=64)
-    previews.put(published)
-    assert ask(previews, max_px=64, after=3) == {"seq": 3}
+    assert ask(previews, max_px=32, after=3) == {"seq": 3}
     now_s[0] = PICTURE_EVERY_S
-    assert "image" in ask(previews, max_px=64, after=3)
+    assert "image" in ask(previews, max_px=32, after=3)
+
+
+@pytest.fixture
+def clock_s():
+    return [0.0]
+
+
+@pytest.fixture
+def watched(published, clock_s):
+    """Previews that somebody watches: the first picture was just fetched."""
+    made = Previews(corrected=False, now_s=lambda: clock_s[0])
+    made.put(published)
+    first = ask(made, max_px=64)
+    return made, first["seq"]
+
+
+def pictures(monkeypatch):
+    """Count the pictures that are made from now on."""
+    made = []
+    draw = Previews._picture
+    monkeypatch.setattr(
+        Previews, "_picture", lambda self, *given: made.append(1) or draw(self, *given)
+    )
+    return made
+
+
+def test_while_somebody_watches_pictures_are_made_when_a_result_went_out(
+    watched, published, clock_s, monkeypatch
+):
+    previews, seq = watched
+    clock_s[0] = PICTURE_EVERY_S
+    made = pictures(monkeypatch)
+    previews.put(published)
+    assert len(made) == 1
+    reply = ask(previews, max_px=64, after=seq)
+    assert (reply["seq"], "image" in reply, len(made)) == (seq + 1, True, 1)
+
+
+def test_a_picture_that_nobody_fetched_is_made_anew_only_when_stale(
+    watched, published, clock_s, monkeypatch
+):
+    previews, seq = watched
+    made = pictures(monkeypatch)
+    for step in range(1, 5):
+        clock_s[0] = step * PICTURE_EVERY_S
+        previews.put(published)
+    assert len(made) == 1
+    clock_s[0] = PICTURE_EVERY_S + 1.01 * STALE_S
+    previews.put(published)
+    assert len(made) == 2
+    assert ask(previews, max_px=64, after=seq)["seq"] == seq + 5
+
+
+def test_nobody_watches_two_seconds_after_the_last_request(
+    watched, published, clock_s, monkeypatch
+):
+    previews, _ = watched
+    made = pictures(monkeypatch)
+    clock_s[0] = 1.01 * WATCHED_S
+    previews.put(published)
+    assert not made
+
+
+def test_who_comes_later_is_not_shown_what_was_drawn_for_those_before(watched, published, clock_s):
+    previews, seq = watched
+    clock_s[0] = PICTURE_EVERY_S
+    previews.put(published)  # drawn, and fetched by nobody
+    clock_s[0] = 60.0
+    previews.put(published)
+    assert ask(previews, max_px=64)["seq"] == seq + 2
+
+
+def test_the_last_result_of_a_stream_that_pauses_is_shown(watched, published, clock_s):
+    previews, seq = watched
+    clock_s[0] = 0.1 * PICTURE_EVERY_S
+    previews.put(published)  # too soon after the last picture
+    assert ask(previews, max_px=64, after=seq) == {"seq": seq}
+    clock_s[0] = 1.01 * STALE_S
+    assert ask(previews, max_px=64, after=seq)["seq"] == seq + 1
+
+
+def test_another_size_is_made_when_asked_for(watched, published, clock_s):
+    previews, seq = watched
+    clock_s[0] = PICTURE_EVERY_S
+    previews.put(published)
+    clock_s[0] = 2 * PICTURE_EVERY_S
+    reply = ask(previews, max_px=32, after=seq, confidence=True)
+    assert decode_array(reply["image"]).shape == (32, 21)
+    assert "confidence" in reply
 
 
 def test_what_is_kept_has_no_normalised_pixels(previews, published):

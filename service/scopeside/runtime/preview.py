@@ -1,8 +1,10 @@
 """The newest result with its frame, scaled for eyes: what the control command `preview` answers.
 
-Nothing is done for it until somebody asks: the publishing thread leaves one reference, and the
-control thread scales when a viewer wants a picture. So nobody's watching costs the pipeline
-nothing, and five viewers behind one web process cost what one does.
+While nobody asks, the publishing thread leaves one reference and that is all. While somebody
+watches, it makes the next picture when a result has just gone out, since that is when a frame
+least often is in work: made at the moment of asking, ten pictures a second would hold up ten frames
+a second. The control thread makes only the first one, and the last of a stream that pauses. Five
+viewers behind one web process cost what one does.
 """
 
 from __future__ import annotations
@@ -24,6 +26,12 @@ from scopeside_kernels import reference
 PICTURE_EVERY_S = 0.05
 """Pictures are made at most this often, whoever asks: twenty a second are more than eyes need."""
 
+WATCHED_S = 2.0
+"""A picture asked for this long ago still counts as watching: the page asks ten times a second."""
+
+STALE_S = 0.2
+"""A picture that nobody fetched is made anew after this time: who asks next is to see now."""
+
 _SCALED_AS_THEY_ARE = ("u1", "u2", "i2", "f4", "f8")
 """Pixels that OpenCV scales; others take the way over float32."""
 
@@ -32,6 +40,20 @@ _SCALED_AS_THEY_ARE = ("u1", "u2", "i2", "f4", "f8")
 class _Newest:
     seq: int
     published: Published
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """A picture that was made, ready to be sent."""
+
+    seq: int
+    made_s: float
+    max_px: int
+    confidence: bool
+    reply: dict[str, Any]
+
+    def serves(self, request: Preview) -> bool:
+        return (self.max_px, self.confidence) == (request.max_px, request.confidence)
 
 
 class Previews:
@@ -47,9 +69,13 @@ class Previews:
         # restart must not take the first new result for the last old one.
         self._seq = int(1000 * time.time())
         self._pictured_s = float("-inf")
+        self._asked: Preview | None = None
+        self._asked_s = float("-inf")
+        self._drawn: _Drawn | None = None
+        self._fetched = 0
 
     def put(self, published: Published) -> None:
-        """Keep a result in place of the last one."""
+        """Keep a result in place of the last one, and make its picture if somebody watches."""
         segmentation = published.segmentation
         image = segmentation.image
         # Without the normalised pixels, which are the largest part of it and not needed here.
@@ -61,28 +87,56 @@ class Previews:
             saturated_fraction=image.saturated_fraction,
         )
         kept = replace(published, segmentation=replace(segmentation, image=contrast))
+        now_s = self._now_s()
         self._seq += 1
-        self._newest = _Newest(self._seq, kept)
+        self._newest = newest = _Newest(self._seq, kept)
+        asked, drawn = self._asked, self._drawn
+        if asked is None or now_s - self._asked_s > WATCHED_S:
+            return
+        fetched = drawn is None or drawn.seq == self._fetched or now_s - drawn.made_s > STALE_S
+        if fetched and self._due(now_s):
+            self._drawn = self._draw(newest, asked, now_s)
 
     def answer(self, request: Preview) -> dict[str, Any]:
         """Return the newest result where it is newer than `request.after`, with its arrays scaled.
 
+        A picture is of the newest result of which one was made, a little older in a fast stream.
         `seq` alone comes back where there is none, or where a picture is wanted too soon after the
         last one.
         """
         newest = self._newest
         if newest is None:
             return {"seq": 0}
+        now_s = self._now_s()
+        if request.max_px:
+            self._asked, self._asked_s = request, now_s
         if newest.seq == request.after:
             return {"seq": newest.seq}
-        reply = {"seq": newest.seq, "result": _described(newest.published)}
         if request.max_px == 0:
-            return reply
-        now_s = self._now_s()
-        if now_s - self._pictured_s < PICTURE_EVERY_S:
+            return {"seq": newest.seq, "result": _described(newest.published)}
+        drawn = self._drawn
+        if drawn is None or not drawn.serves(request) or _left_behind(drawn, newest, now_s):
+            if not self._due(now_s):
+                return {"seq": request.after}
+            self._drawn = drawn = self._draw(newest, request, now_s)
+        if drawn.seq == request.after:  # the next result brings the next one
             return {"seq": request.after}
+        self._fetched = drawn.seq
+        return drawn.reply
+
+    def _due(self, now_s: float) -> bool:
+        return now_s - self._pictured_s >= PICTURE_EVERY_S
+
+    def _draw(self, newest: _Newest, request: Preview, now_s: float) -> _Drawn:
         self._pictured_s = now_s
-        return reply | self._picture(newest.published, request)
+        reply = {"seq": newest.seq, "result": _described(newest.published)}
+        return _Drawn(
+            seq=newest.seq,
+            made_s=now_s,
+            max_px=request.max_px,
+            confidence=request.confidence,
+            reply=reply | self._picture(newest.published, request),
+        )
 
     def _picture(self, published: Published, request: Preview) -> dict[str, Any]:
         segmentation = published.segmentation
@@ -105,6 +159,11 @@ class Previews:
             low, high = window.low, window.high
         grey_YX: UInt8 = (255.0 * reference.normalise(smaller_YX, low, high) + 0.5).astype(np.uint8)
         return grey_YX
+
+
+def _left_behind(drawn: _Drawn, newest: _Newest, now_s: float) -> bool:
+    """Whether nobody watched since, or the stream paused before its last result was drawn."""
+    return drawn.seq != newest.seq and now_s - drawn.made_s > STALE_S
 
 
 def scaled_shape(shape: tuple[int, int], max_px: int) -> tuple[int, int]:
