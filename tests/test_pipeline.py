@@ -65,8 +65,8 @@ class ToldEmbedder:
 class Bench:
     """A pipeline and its embedder; every frame has the next number and other noise."""
 
-    def __init__(self, *sets: str) -> None:
-        self.embedder = ToldEmbedder()
+    def __init__(self, *sets: str, embedder: ToldEmbedder | None = None) -> None:
+        self.embedder = embedder or ToldEmbedder()
         self.pipeline = assemble(load_settings(sets=[*SETS, *sets]), self.embedder)
         self._number = 0
 
@@ -86,6 +86,19 @@ class Bench:
         return self.pipeline.segment(still_frame(image_YX, number=self._number, series=series))
 
 
+class RimEmbedder(ToldEmbedder):
+    """Material 2 looks like what lies between materials 0 and 1, and somewhat like itself."""
+
+    def embed(self, prepared: Array, grid: ChipGrid) -> Float32:
+        del prepared
+        material_N = np.concatenate([np.resize(self.material_N, grid.chips), [0, 1, 2]])
+        values_ND = embeddings(material_N.astype(np.int32), seed=self.seed, features=512)
+        centre_KD = np.random.default_rng(0).normal(size=(3, 512)) * np.sqrt(2.0)  # as planted
+        between_D = 0.5 * (centre_KD[0] + centre_KD[1]) - 0.5 * centre_KD[2]
+        values_ND[material_N == 2] += between_D.astype(np.float32)
+        return values_ND[: grid.chips]
+
+
 def slope(low: float, high: float, shape: tuple[int, int] = SHAPE) -> Float32:
     return np.linspace(low, high, shape[0] * shape[1], dtype=np.float32).reshape(shape)
 
@@ -100,6 +113,16 @@ def survey(segmentation: Segmentation) -> tuple[float, float | None]:
 
 def window(segmentation: Segmentation) -> tuple[float, float]:
     return segmentation.image.low, segmentation.image.high
+
+
+def test_a_border_between_two_materials_gets_no_id_unless_it_shall() -> None:
+    strip_RC = halves(0, 1).reshape(SIDE, SIDE)
+    strip_RC[:, SIDE // 2 : SIDE // 2 + 2] = 2  # so narrow that each of its chips touches both
+    bench = Bench("graph.resolution=1.0", embedder=RimEmbedder())
+    assert bench.see(strip_RC.ravel()).graph.communities == 2
+    kept = load_settings(sets=[*SETS, "graph.resolution=1.0", "communities.borders=keep"])
+    bench.pipeline.apply(kept.settings, config_hash="kept")
+    assert bench.see(strip_RC.ravel()).graph.communities == 3
 
 
 @pytest.mark.parametrize(("scope", "expected"), [("series", [1, 2]), ("session", [3, 4])])

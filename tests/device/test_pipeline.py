@@ -20,7 +20,7 @@ from scopeside.device.plan import LANES
 from scopeside.device.plans import PLANNED_KINDS
 from scopeside.errors import DeviceLostError, DeviceMemoryError, DropError, DropReason
 from scopeside.partitions import adjusted_rand, relabelled
-from scopeside.stages.communities import LouvainClusterer
+from scopeside.stages.communities import LouvainClusterer, tidy, undivided
 
 FRAMES = [two_phases(number, front=front_) for number, front_ in enumerate((0.5, 0.5, 0.75))]
 KERNELS = (back, contrast, front, kernel)
@@ -198,6 +198,24 @@ def test_resolution_by_stability_is_that_of_the_cpu_with_its_library(quick):
         assert there.graph.resolution == here.graph.resolution
         assert there.graph.stability == pytest.approx(here.graph.stability, abs=1e-9)
         np.testing.assert_array_equal(there.identified.ids_N, here.identified.ids_N)
+
+
+def test_borders_are_sought_in_what_is_the_same_on_the_card(quick, monkeypatch):
+    asked = []
+
+    def all_in_one(graph, partition, looks, grid, *, unit):
+        labels_N = partition.labels_N
+        asked.append((labels_N.tolist(), looks.means(labels_N), grid, unit))
+        return undivided(graph, resolution=partition.resolution)
+
+    monkeypatch.setattr(tidy, "give_borders_away", all_in_one)
+    settings = settings_of(identity={"unit": 0.7})
+    for one in (on_cpu(settings), on_device(settings)):
+        assert one.segment(FRAMES[0]).graph.communities == 1
+    here, there = asked
+    assert there[0] == here[0]
+    np.testing.assert_allclose(there[1], here[1], atol=1e-3)
+    assert there[2:] == here[2:]
 
 
 def test_more_communities_than_a_launch_counts_and_measures_come_out_the_same(

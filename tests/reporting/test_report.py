@@ -9,9 +9,11 @@ import pytest
 from contract_messages import accounting, community
 from saved import front, labels_of, save, saved_message
 from scopeside.errors import InputFileError
+from scopeside.reporting import pictures
 from scopeside.reporting.report import report
 from scopeside.reporting.story import Story
 from scopeside.saving.reader import open_run
+from scopeside.view.overlay import grey
 
 
 def frame(n, *, dose=True, **changes):
@@ -117,6 +119,24 @@ def test_one_frame_and_no_frame_make_a_page_too(tmp_path):
     none = report(open_run(save(tmp_path / "none.zarr")))
     assert "numbered 0 to 0" in one
     assert Page(none).headings == ["Run"]
+
+
+def test_frames_after_a_line_that_is_left_out_keep_their_pictures_and_counts(tmp_path, monkeypatch):
+    path = save(tmp_path / "run.zarr", *(frame(n) for n in range(4)))
+    lines = (path / "0/frames.jsonl").read_text().splitlines()
+    lines[1] = '{"index": 1}'
+    (path / "0/frames.jsonl").write_text("\n".join(lines) + "\n")
+    shown = []
+
+    def noted(frame_YX):
+        shown.append(int(frame_YX[0, 0]))
+        return grey(frame_YX)
+
+    monkeypatch.setattr(pictures, "grey", noted)
+    cells = Page(report(open_run(path))).cells
+    assert shown == [100, 102, 103]
+    left_out = cells.index("segmented between the first and the last, and not in this image")
+    assert cells[left_out + 1] == "0"
 
 
 def test_a_damaged_chunk_is_one_sentence(tmp_path):

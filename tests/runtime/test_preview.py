@@ -170,6 +170,34 @@ def test_the_last_result_of_a_stream_that_pauses_is_shown(watched, published, cl
     assert ask(previews, max_px=64, after=seq)["seq"] == seq + 1
 
 
+def test_no_answer_tells_of_an_older_result_than_one_before_it(watched, published, clock_s):
+    previews, seq = watched
+    clock_s[0] = PICTURE_EVERY_S
+    previews.put(published)  # drawn
+    previews.put(published)
+    assert ask(previews)["seq"] == seq + 2
+    assert ask(previews, max_px=64, after=seq) == {"seq": seq}
+    clock_s[0] = 2 * PICTURE_EVERY_S
+    assert ask(previews, max_px=64, after=seq)["seq"] == seq + 2
+
+
+def test_a_picture_that_cannot_be_made_is_the_askers_error_and_costs_no_result(
+    watched, published, clock_s, monkeypatch
+):
+    previews, seq = watched
+
+    def no_room(self, *given):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(Previews, "_picture", no_room)
+    clock_s[0] = PICTURE_EVERY_S
+    previews.put(published)
+    clock_s[0] = 2 * PICTURE_EVERY_S
+    with pytest.raises(MemoryError):
+        ask(previews, max_px=64, after=seq)
+    assert ask(previews)["seq"] == seq + 1
+
+
 def test_another_size_is_made_when_asked_for(watched, published, clock_s):
     previews, seq = watched
     clock_s[0] = PICTURE_EVERY_S

@@ -2,6 +2,7 @@
 
 import gc
 import re
+import socket
 import threading
 import time
 
@@ -484,6 +485,24 @@ def test_an_endpoint_in_use_is_one_sentence_that_names_the_setting(tmp_path, set
         sets = [*SMALL, *ipc_endpoints(tmp_path).sets(), f"{setting}={address}"]
         with pytest.raises(EndpointError, match=f"{setting} = {re.escape(address)} cannot be bou"):
             Service(load_settings(sets=sets))
+    finally:
+        holder.close()
+        context.term()
+
+
+def test_what_was_bound_is_given_back_where_a_later_part_cannot_be(tmp_path):
+    context = zmq.Context()
+    holder = context.socket(zmq.PUB)
+    port = holder.bind_to_random_port("tcp://127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        page = free.getsockname()
+    sets = [*SMALL, *ipc_endpoints(tmp_path).sets(), f"http.endpoint=http://127.0.0.1:{page[1]}"]
+    try:
+        with pytest.raises(EndpointError) as kept:
+            Service(load_settings(sets=[*sets, f"control.endpoint=tcp://127.0.0.1:{port}"]))
+        with socket.socket() as again:
+            again.bind(page)
+        assert "control.endpoint" in str(kept.value)  # which holds all that was made before it
     finally:
         holder.close()
         context.term()

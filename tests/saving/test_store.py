@@ -180,9 +180,9 @@ def test_results_that_were_dropped_are_counted_in_the_run(tmp_path):
     assert open_run(path).not_saved == 6
 
 
-def test_a_full_disk_is_one_sentence_and_what_was_saved_is_whole(tmp_path):
-    rng = np.random.default_rng(0)
-    big = [rng.integers(0, 65536, (200, 300)).astype("<u2") for _ in range(2)]
+@pytest.mark.parametrize("too_big", ["image", "labels"])
+def test_a_full_disk_is_one_sentence_and_what_was_saved_is_whole(tmp_path, too_big):
+    big = np.random.default_rng(0).integers(0, 65536, (200, 300)).astype("<u2")
     small = np.ones((200, 300), "<u2")
     store = RunStore(tmp_path / "run.zarr", source="x")
     store.append([saved_message(0, labels=small, image=small)])
@@ -190,11 +190,26 @@ def test_a_full_disk_is_one_sentence_and_what_was_saved_is_whole(tmp_path):
         file_size_limit(50_000),
         pytest.raises(OutputError, match=r"The disk of .*run\.zarr is full"),
     ):
-        store.append([saved_message(1, labels=small, image=big[1])])
-    (image,) = open_run(tmp_path / "run.zarr").images
+        store.append([saved_message(1, **{"labels": small, "image": small, too_big: big})])
+    run = open_run(tmp_path / "run.zarr")
+    assert run.end.startswith("not closed: The disk of ")
+    (image,) = run.images
     assert image.length == 1
+    # What came to the disk of the second frame before it was full is taken away again.
+    chunks = [one for one in image.path.rglob("0/0") if one.is_file()]
+    assert [one.parents[1].name for one in chunks] == ["0", "0", "0"]
     np.testing.assert_array_equal(image.image_YX(0), small)
     assert not list((tmp_path / "run.zarr").rglob("*.partial"))
+
+
+def test_a_run_whose_source_was_killed_says_so(tmp_path):
+    store = RunStore(tmp_path / "run.zarr", source="x")
+    store.append([saved_message(0)])
+    assert open_run(tmp_path / "run.zarr").end.startswith("not closed: being written")
+    store.close(dropped_after=None)
+    assert open_run(tmp_path / "run.zarr").end == (
+        "not closed: The program that its results came from ended before it."
+    )
 
 
 def test_a_run_is_never_replaced_and_needs_a_folder_that_exists(tmp_path):

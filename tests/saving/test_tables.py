@@ -9,7 +9,7 @@ from saved import front, labels_of, save, saved_message
 from scopeside.errors import OutputError
 from scopeside.saving.reader import open_run
 from scopeside.saving.table_files import write_csv, write_parquet
-from scopeside.saving.tables import tables
+from scopeside.saving.tables import Table, tables
 
 
 @pytest.fixture
@@ -69,6 +69,11 @@ def test_a_name_is_no_formula_in_a_spreadsheet_and_a_negative_number_is_a_number
         (row,) = csv.DictReader(file)
     assert row["name"] == "'" + name
     assert row["mean_intensity"] == "-2.5"
+
+
+def test_a_column_is_no_formula_either(tmp_path):
+    (path,) = write_csv((Table("frames", [{"frame": 1, "=cmd()": 2}]),), tmp_path / "tables")
+    assert path.read_text().splitlines() == ["frame,'=cmd()", "1,2"]
 
 
 def test_a_run_without_fronts_has_a_table_of_a_header_alone(tmp_path):

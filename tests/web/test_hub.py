@@ -160,6 +160,16 @@ def test_a_viewer_that_goes_away_is_forgotten_and_its_action_is_done(spec, answe
     with_hub(spec, work)
 
 
+def test_a_picture_that_was_sent_is_sent_with_its_new_name_to_whoever_comes_next(spec, answers):
+    async def work(hub):
+        want = Want(after=0, px=256, confidence=False)
+        assert b"crystal" not in await hub.message(want)
+        await hub.act("name", {"community": 1, "name": "crystal"})
+        assert b"crystal" in await hub.message(want)
+
+    with_hub(spec, work)
+
+
 def test_what_the_service_refuses_is_told_in_its_words(spec):
     async def work(hub):
         with pytest.raises(ServiceError, match="This service does little"):

@@ -9,6 +9,7 @@ viewers behind one web process cost what one does.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from scopeside.wire.arrays import encode_array
 from scopeside.wire.control import Preview
 from scopeside.wire.results import result_map, timing_map
 from scopeside_kernels import reference
+
+log = logging.getLogger(__name__)
 
 PICTURE_EVERY_S = 0.05
 """Pictures are made at most this often, whoever asks: twenty a second are more than eyes need."""
@@ -73,6 +76,8 @@ class Previews:
         self._asked_s = float("-inf")
         self._drawn: _Drawn | None = None
         self._fetched = 0
+        self._told = 0
+        """The newest result that an answer told of: none tells of an older one after it."""
 
     def put(self, published: Published) -> None:
         """Keep a result in place of the last one, and make its picture if somebody watches."""
@@ -95,7 +100,13 @@ class Previews:
             return
         fetched = drawn is None or drawn.seq == self._fetched or now_s - drawn.made_s > STALE_S
         if fetched and self._due(now_s):
-            self._drawn = self._draw(newest, asked, now_s)
+            try:
+                self._drawn = self._draw(newest, asked, now_s)
+            except Exception:
+                # No picture is worth the thread that publishes. The control thread tries next, and
+                # tells whoever asks that it cannot.
+                log.exception("a picture for the page could not be made")
+                self._drawn = None
 
     def answer(self, request: Preview) -> dict[str, Any]:
         """Return the newest result where it is newer than `request.after`, with its arrays scaled.
@@ -113,16 +124,23 @@ class Previews:
         if newest.seq == request.after:
             return {"seq": newest.seq}
         if request.max_px == 0:
+            self._told = newest.seq
             return {"seq": newest.seq, "result": _described(newest.published)}
         drawn = self._drawn
-        if drawn is None or not drawn.serves(request) or _left_behind(drawn, newest, now_s):
+        if drawn is None or not drawn.serves(request) or self._behind(drawn, newest, now_s):
             if not self._due(now_s):
                 return {"seq": request.after}
             self._drawn = drawn = self._draw(newest, request, now_s)
         if drawn.seq == request.after:  # the next result brings the next one
             return {"seq": request.after}
-        self._fetched = drawn.seq
+        self._fetched = self._told = drawn.seq
         return drawn.reply
+
+    def _behind(self, drawn: _Drawn, newest: _Newest, now_s: float) -> bool:
+        """Whether more was told already, nobody watched since, or the stream paused before its last
+        result was drawn."""
+        stale = drawn.seq != newest.seq and now_s - drawn.made_s > STALE_S
+        return drawn.seq < self._told or stale
 
     def _due(self, now_s: float) -> bool:
         return now_s - self._pictured_s >= PICTURE_EVERY_S
@@ -159,11 +177,6 @@ class Previews:
             low, high = window.low, window.high
         grey_YX: UInt8 = (255.0 * reference.normalise(smaller_YX, low, high) + 0.5).astype(np.uint8)
         return grey_YX
-
-
-def _left_behind(drawn: _Drawn, newest: _Newest, now_s: float) -> bool:
-    """Whether nobody watched since, or the stream paused before its last result was drawn."""
-    return drawn.seq != newest.seq and now_s - drawn.made_s > STALE_S
 
 
 def scaled_shape(shape: tuple[int, int], max_px: int) -> tuple[int, int]:

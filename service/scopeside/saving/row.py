@@ -26,6 +26,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 """What every line of a run that we wrote says, and what it says there of each."""
 
+LISTED = frozenset({"communities", "fronts"})
+"""Of which there may be many or none."""
+
 LATER = frozenset({"fronts"})
 """Which of that the wire contract added: results of other services do without."""
 
@@ -49,7 +52,8 @@ def lacking(row: Mapping[str, Any]) -> str | None:
             if key in LATER:
                 continue
             return key
-        ones = row[key] if isinstance(row[key], list) else [row[key]]
+        many = key in LISTED and isinstance(row[key], list)
+        ones = row[key] if many else [row[key]]
         for part in parts:
             if not all(isinstance(one, Mapping) and part in one for one in ones):
                 return f"{key}.{part}"

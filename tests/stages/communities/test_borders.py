@@ -20,6 +20,8 @@ FIELD, RIM, CORE = 0, 1, 2
 BETWEEN_BOTH = (0.75, 0.8, 0.25)
 """A rim that shows both sides and something of its own."""
 LIKE_NEITHER = (-0.3, 1.0, -0.3)
+BEYOND_THE_FIELD = (1.0, 0.5, -0.5)
+"""Near the field, and farther from the core than the field is."""
 
 
 def rings(core: float, rim: float) -> Array:
@@ -73,6 +75,7 @@ def test_rim_about_a_disc_is_given_to_disc_and_field_by_what_each_chip_looks_lik
     ("kinds_N", "looks", "why"),
     [
         (rings(4.0, 2.0), LIKE_NEITHER, "a layer of its own kind"),
+        (rings(4.0, 2.0), BEYOND_THE_FIELD, "near one side, and not between the two"),
         (rings(3.0, 6.0), BETWEEN_BOTH, "wider than a chip touches"),
         (rings(1.5, 2.0), BETWEEN_BOTH, "a core as small as a chip touches both as well"),
         (np.arange(GRID.chips) % 3, BETWEEN_BOTH, "everything touches everything"),

@@ -147,3 +147,16 @@ def test_a_resolution_that_makes_no_sense_is_found_anew(learnt):
     after.memory.restore_identities(state | {"resolution": learnt})
     assert after.finder.state() == pipeline().finder.state()
     assert after.tracker.knows(1)
+
+
+def test_of_a_state_that_an_earlier_version_kept_ids_last_and_the_resolution_is_found_anew():
+    """It had one number of evidence for each rung."""
+    before = pipeline()
+    before.segment(frames(1)[0])
+    state = before.memory.identity_state()
+    learnt = dict(state["resolution"])
+    learnt["evidence"] = [row[rung] for rung, row in enumerate(learnt.pop("splits"))]
+    after = pipeline()
+    after.memory.restore_identities(through_bytes({**state, "resolution": learnt}))
+    assert after.finder.state() == pipeline().finder.state()
+    assert after.tracker.knows(1)
