@@ -217,6 +217,30 @@ def test_changed_settings_are_put_back_also_after_an_error(at):
         assert sets == [{"graph.resolution": 0.5}, {"graph.resolution": "auto"}]
 
 
+def test_changed_settings_are_put_back_where_the_change_was_cancelled_before_its_answer(at):
+    def answer(request):
+        if request["cmd"] == "config":
+            return ok(request, config={"graph": {"resolution": "auto"}}, sources={}, hash="0")
+        return None if request.get("values") == {"graph.resolution": 0.5} else ok(request)
+
+    async def change(client):
+        async with client.changed({"graph.resolution": 0.5}):
+            pytest.fail("nobody answered")
+
+    async def loop(service):
+        async with connected(at) as client:
+            changing = asyncio.create_task(change(client))
+            while "set" not in service.asked:
+                await asyncio.sleep(0.001)
+            changing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await changing
+            assert service.control.requests[-1]["values"] == {"graph.resolution": "auto"}
+
+    with served(at, answer=answer) as service:
+        run(loop(service))
+
+
 def test_every_command_is_awaited(at):
     async def loop(service):
         async with connected(at) as client:

@@ -125,7 +125,12 @@ class AsyncClient:
     async def changed(self, values: Mapping[str, Any]) -> AsyncIterator[None]:
         """Change live settings as `set` does, and put back at the end what was in force before."""
         before = await self.config()
-        await self.set(values)
+        try:
+            await self.set(values)
+        except asyncio.CancelledError:
+            # The service may have taken them before its answer came.
+            await self.set(calls.settings_of(before, values))
+            raise
         try:
             yield
         finally:
