@@ -10,7 +10,7 @@ from fake_control import FakeService
 from scopeside.errors import ServiceError
 from scopeside.http_settings import HttpSettings
 from scopeside.settings import LogSettings
-from scopeside.web.hub import Hub, Want
+from scopeside.web.hub import PICTURE_S, Hub, Want
 from scopeside.web.link import Figures, ServiceLink
 from scopeside.web_spec import WebSpec
 from scopeside.wire.arrays import encode_array
@@ -117,6 +117,32 @@ def test_whoever_has_the_newest_waits_for_a_newer_one(spec, answers):
         assert not waiting.done()
         answers.seq = 2
         assert (await waiting).seq == 2
+
+    with_hub(spec, work)
+
+
+def test_pictures_are_fetched_when_a_result_went_out(spec, answers):
+    """A service that tells of its results is asked once for each, and not in between."""
+
+    async def work(hub):
+        first = await hub.picture(Want(after=0, px=256, confidence=False))
+        waiting = asyncio.create_task(hub.picture(Want(first.seq, 256, confidence=False)))
+        await asyncio.sleep(1.5 * PICTURE_S)
+        before = len(answers.pictures())
+        answers.seq = 2
+        hub._heard({"kind": "observation"})
+        assert (await waiting).seq == 2
+        assert len(answers.pictures()) == before + 1
+
+    with_hub(spec, work)
+
+
+def test_who_comes_later_gets_the_last_picture_without_asking_the_service(spec, answers):
+    async def work(hub):
+        await hub.picture(Want(after=0, px=256, confidence=False))
+        asked = len(answers.pictures())
+        again = await hub.picture(Want(after=0, px=256, confidence=False))
+        assert (again.seq, len(answers.pictures())) == (1, asked)
 
     with_hub(spec, work)
 

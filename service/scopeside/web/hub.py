@@ -29,6 +29,12 @@ log = logging.getLogger(__name__)
 PICTURE_S = 0.1
 """Least time between two pictures asked for: ten a second look like a film."""
 
+NEXT_S = 0.5
+"""Longest wait for a result to go out, of which the event `observation` tells."""
+
+DRAWN_S = 0.005
+"""After it the service makes the picture, and then has nothing to do until the next frame comes."""
+
 IDLE_S = 1.0
 """Time between two looks where nobody watches: so that plots have a past when somebody comes."""
 
@@ -64,6 +70,7 @@ class Hub:
         self._wants: list[Want] = []
         self._acting: set[asyncio.Task[dict[str, Any]]] = set()
         self._woken = asyncio.Event()
+        self._moment = asyncio.Event()
         self._ended = threading.Event()
         # One thread: pictures come one after another, and two would take both cores from a frame.
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="encode")
@@ -81,12 +88,21 @@ class Hub:
 
     async def picture(self, want: Want) -> Picture:
         """Return the next picture for a viewer; waits until there is one."""
+        if self._picture is not None and self._has(want) and self._picture.seq != want.after:
+            return self._picture
         self._wants.append(want)
         self._woken.set()
+        if not self._has(want):
+            self._moment.set()
         try:
             return await want.picture
         finally:
             self._wants.remove(want)
+
+    def _has(self, want: Want) -> bool:
+        """Whether the last picture would do for a viewer, but for its age."""
+        held = self._picture
+        return held is not None and held.serves(want.px, confidence=want.confidence)
 
     async def message(self, want: Want) -> bytes:
         """Return the next picture as a viewer gets it, encoded once for all who want it so."""
@@ -120,10 +136,16 @@ class Hub:
             self._woken.clear()
             spent_s = time.monotonic() - begun_s
             await asyncio.sleep(max(0.0, PICTURE_S - spent_s))
-            if not self._wants:
-                # Woken at once when a viewer comes to want something.
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), IDLE_S - PICTURE_S)
+            if all(map(self._has, self._wants)):
+                self._moment.clear()
+            # Woken at once when a viewer comes to want something. Then pictures are fetched and
+            # encoded when a result has just gone out: a core is free then, for once.
+            waits = (self._moment, NEXT_S) if self._wants else (self._woken, IDLE_S - PICTURE_S)
+            await self._wait(*waits)
+
+    async def _wait(self, event: asyncio.Event, longest_s: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(event.wait(), longest_s)
 
     async def _look(self) -> None:
         wants = list(self._wants)
@@ -184,7 +206,12 @@ class Hub:
             while not self._ended.is_set():
                 event = events.receive(HEAR_S)
                 if event is not None:
-                    loop.call_soon_threadsafe(self.known.hear, event)
+                    loop.call_soon_threadsafe(self._heard, event)
+
+    def _heard(self, event: dict[str, Any]) -> None:
+        self.known.hear(event)
+        if event.get("kind") == "observation":
+            asyncio.get_running_loop().call_later(DRAWN_S, self._moment.set)
 
 
 def _deliver(want: Want, picture: Picture) -> None:
