@@ -13,15 +13,13 @@ import itertools
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from harness import ROOT, quick_parser, say
 from scopeside.client import Client
-from scopeside.demo.processes import Child, children, free_endpoints
+from scopeside.demo.processes import Child, free_endpoints
 from scopeside.twin.client import TwinClient
-from service_overhead import wait_until_ready
+from served import served
 
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -36,37 +34,16 @@ TABS = ("plots", "times", "alarms", "runs", "points")
 FRAME = "Number(document.querySelector('#about').textContent.match(/frame (\\d+)/)?.[1] ?? -1)"
 
 
-@contextmanager
-def service(folder: Path, *options: str) -> Iterator[tuple[ExitStack, str, str, str]]:
-    """Yields a stack to start more on, where frames go, the control endpoint and the page."""
-    frames, results, events, control, web = free_endpoints(5)
-    web = web.replace("tcp://", "http://")
-    sets = {
-        "ingest.endpoint": frames,
-        "ingest.socket": "pull",
-        "publish.results": results,
-        "publish.events": events,
-        "control.endpoint": control,
-        "http.endpoint": web,
-    }
-    words = [*options, *(f"--set={key}={value}" for key, value in sets.items())]
-    with children() as stack:
-        child = Child(["serve", *words], log=folder / "serve.log")
-        stack.callback(child.stop)
-        wait_until_ready(child, control)
-        yield stack, frames, control, web
-
-
 def draw(page: Page, folder: Path) -> None:
     """Show a whole run, with names and an alarm line, and keep one picture of it."""
     shape = "--set=service.frame_shape=[512,512]"
-    with service(folder, "--config=fast", shape) as (stack, frames, control, web):
-        words = [f"--to={frames}", "--socket=push", f"--rate={RATE_HZ}", f"--frames={FRAMES}"]
+    with served(folder, "--config=fast", shape) as at:
+        words = [f"--to={at.frames}", "--socket=push", f"--rate={RATE_HZ}", f"--frames={FRAMES}"]
         film = Child(["simulate", *words, "--series=film-7"], log=folder / "film.log")
-        stack.callback(film.stop)
+        at.stack.callback(film.stop)
         page.look(width=1280, height=720)
-        page.open(web)
-        with Client(control=control) as client:
+        page.open(at.web)
+        with Client(control=at.control) as client:
             page.until(f"{FRAME} >= 25")
             for id_, name in ((1, "crystal"), (2, "amorphous")):
                 client.name(id_, name)
@@ -89,13 +66,13 @@ def tour(page: Page, folder: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     (twin_at,) = free_endpoints(1)
     config = f"--config={ROOT / 'examples' / 'twin.toml'}"
-    with service(folder, config) as (stack, frames, _, web):
-        words = ["--socket=push", f"--to={frames}", f"--control={twin_at}", "--speed=0.5"]
+    with served(folder, config) as at:
+        words = ["--socket=push", f"--to={at.frames}", f"--control={twin_at}", "--speed=0.5"]
         twin = Child(["twin", *words, "--fov=4e-8"], log=folder / "twin.log")
-        stack.callback(twin.stop)
+        at.stack.callback(twin.stop)
         with TwinClient(twin_at) as microscope:
             microscope.acquire(0)
-            page.open(web)
+            page.open(at.web)
             page.until(f"{FRAME} >= 30", limit_s=240)
             page.click("#tool-targets")
             page.drag("#layers", (0.3, 0.3), (0.3, 0.3))

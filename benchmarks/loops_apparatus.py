@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from harness import ROOT
 from scopeside.client import Client
+from scopeside.demo.processes import Child
 from scopeside.twin.client import TwinClient
 
 READY_S = 120.0
@@ -68,15 +68,11 @@ def apparatus(folder: Path, *, side_px: int) -> Iterator[Apparatus]:
 @contextmanager
 def started(*words: str, log: Path) -> Iterator[None]:
     """A `scopeside` command as a process; what it said is shown where it did not end by itself."""
-    with log.open("wb") as sink:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "scopeside", *words], stdout=sink, stderr=sink
-        )
+    child = Child(words, log=log)
     try:
         yield
     except BaseException:
         sys.stderr.write(log.read_text())
         raise
     finally:
-        process.terminate()
-        process.wait(60)
+        child.stop()

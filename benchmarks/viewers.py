@@ -22,9 +22,10 @@ from harness import Report, Row, quick_parser, say, significant, spread
 from onlookers import PX, Onlookers, onlookers
 from paired_rounds import frames_beyond, in_order, pooled, rank, ratio_of_percentiles
 from scopeside.client.publisher import FramePublisher
-from scopeside.demo.processes import Child, children, free_endpoints
+from scopeside.demo.processes import Child
 from scopeside.testing.specimen import IrradiatedFilm
-from service_overhead import READY_S, Collector, wait_until_ready, warmed_up
+from served import served
+from service_overhead import READY_S, Collector, warmed_up
 
 VIEWERS = 5
 ROUNDS = 16
@@ -127,29 +128,15 @@ def apparatus(load: Load, folder: Path) -> Iterator[Apparatus]:
 
 @contextmanager
 def service(load: Load, folder: Path) -> Iterator[tuple[FramePublisher, Collector, str, Child]]:
-    frames, results, events, control, web = free_endpoints(5)
-    web = web.replace("tcp://", "http://")
-    sets = {
-        "ingest.endpoint": frames,
-        "ingest.socket": "pull",
-        "publish.results": results,
-        "publish.events": events,
-        "control.endpoint": control,
-        "http.endpoint": web,
-        "service.frame_shape": f"[{load.shape[0]}, {load.shape[1]}]",
-    }
-    words = [*load.options, *(f"--set={key}={value}" for key, value in sets.items())]
-    with children() as stack:
-        child = Child(["serve", *words], log=folder / "serve.log")
-        stack.callback(child.stop)
-        publisher = stack.enter_context(FramePublisher(frames, socket="push"))
-        wait_until_ready(child, control)
-        collector = Collector(results)
+    shape = f"--set=service.frame_shape=[{load.shape[0]},{load.shape[1]}]"
+    with served(folder, *load.options, shape) as at:
+        publisher = at.stack.enter_context(FramePublisher(at.frames, socket="push"))
+        collector = Collector(at.results)
         collector.start()
-        stack.callback(collector.close)
+        at.stack.callback(collector.close)
         if not publisher.wait_for_subscriber(READY_S):
             raise SystemExit("The service never connected to the publisher.")
-        yield publisher, collector, web.replace("http://", "ws://") + "/live", child
+        yield publisher, collector, at.web.replace("http://", "ws://") + "/live", at.child
 
 
 def web_process(pid: int) -> psutil.Process:

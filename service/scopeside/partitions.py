@@ -6,10 +6,12 @@ R partitions.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from scopeside.messages import Array, Float32, Graph, Int32, Int64
+from scopeside.messages import Array, Float32, Graph, Int32, Int64, Partition
 from scopeside.ports import AnyGraph
 
 
@@ -56,6 +58,16 @@ def modularity(graph: AnyGraph, labels_N: Array, resolution: float) -> float:
     degree_K = np.bincount(source_E, weights=weights_E)
     total = weights_E.sum()
     return float(inner / total - resolution * np.sum((degree_K / total) ** 2))
+
+
+def divided_as(graph: AnyGraph, partition: Partition, labels_N: Int32) -> Partition:
+    """Return a partition with other labels (from 0, without gaps), and what follows from them."""
+    return replace(
+        partition,
+        labels_N=labels_N,
+        communities=community_count(labels_N),
+        modularity=modularity(graph, labels_N, partition.resolution),
+    )
 
 
 def mean_rows(rows_ND: Array, labels_N: Array) -> NDArray[np.float64]:

@@ -19,8 +19,6 @@ from scopeside.testing.faults import Message
 
 INTERRUPTED = 130
 
-DEFAULT_ENDPOINT = "tcp://127.0.0.1:5555"
-
 # How often progress is said where there is no terminal to redraw.
 _LINE_EVERY_S = 5.0
 
@@ -47,62 +45,6 @@ class Outcome:
     seconds: float = 0.0
     stopped: bool = False
     extra: dict[str, Any] = field(default_factory=dict)
-
-
-def add_publishing_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say where, how fast and to whom frames are sent."""
-    parser.add_argument(
-        "--to",
-        default=DEFAULT_ENDPOINT,
-        metavar="ENDPOINT",
-        help="where frames go (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--rate",
-        type=rate,
-        default=5.0,
-        metavar="HZ",
-        help="frames a second; 0 sends as fast as the receiver takes (default: %(default)s)",
-    )
-    add_sending_arguments(parser)
-
-
-def add_socket_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say by which socket frames are sent."""
-    parser.add_argument(
-        "--socket",
-        choices=("pub", "push"),
-        default="pub",
-        help="pub never waits, push never loses a frame (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--attach",
-        choices=("bind", "connect"),
-        default="bind",
-        help="whether to bind the endpoint of frames or connect to it (default: %(default)s)",
-    )
-
-
-def add_sending_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say to whom frames are sent, and what is said of it."""
-    add_socket_arguments(parser)
-    parser.add_argument("--series", metavar="NAME", help="name of the series (default: its own)")
-    parser.add_argument(
-        "--wait",
-        type=float,
-        default=30.0,
-        metavar="SECONDS",
-        help="longest wait for a receiver; 0 starts at once (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--subscribers",
-        type=int,
-        default=1,
-        metavar="N",
-        help="receivers to wait for with pub (default: %(default)s)",
-    )
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write a JSON report")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
 
 
 def default_series(stem: str) -> str:
@@ -297,14 +239,3 @@ class _Progress:
     def close(self) -> None:
         if self._bar is not None:
             self._bar.stop()
-
-
-def rate(text: str) -> float:
-    """Return a rate; for argparse, which says what is wrong."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value < 1e6:
-        raise argparse.ArgumentTypeError(f"'{text}' is no rate: give a number of 0 or more")
-    return value

@@ -13,14 +13,16 @@ from threading import Thread
 
 from scopeside.client.publisher import FramePublisher
 from scopeside.commands.publishing import (
-    DEFAULT_ENDPOINT,
     INTERRUPTED,
-    add_sending_arguments,
-    rate,
     require_shared,
     say,
     wait_for_receiver,
     write_report,
+)
+from scopeside.commands.publishing_arguments import (
+    DEFAULT_ENDPOINT,
+    add_sending_arguments,
+    rate,
 )
 from scopeside.commands.replay_inputs import named_source
 from scopeside.commands.replay_report import figures, line

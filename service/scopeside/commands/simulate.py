@@ -13,12 +13,14 @@ from scopeside.commands.frame_shape import frame_shape
 from scopeside.commands.publishing import (
     Outcome,
     Prepared,
-    add_publishing_arguments,
     conclude,
     default_series,
     open_publisher,
     send_frames,
     wait_for_receiver,
+)
+from scopeside.commands.publishing_arguments import (
+    add_publishing_arguments,
 )
 from scopeside.commands.stopping import stopping
 from scopeside.errors import ConfigError

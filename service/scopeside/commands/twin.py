@@ -9,11 +9,13 @@ import zmq
 from scopeside.client.publisher import FramePublisher
 from scopeside.commands.frame_shape import frame_shape
 from scopeside.commands.publishing import (
-    DEFAULT_ENDPOINT,
-    add_socket_arguments,
     default_series,
     require_shared,
     say,
+)
+from scopeside.commands.publishing_arguments import (
+    DEFAULT_ENDPOINT,
+    add_socket_arguments,
 )
 from scopeside.commands.stopping import stopping
 from scopeside.errors import ConfigError

@@ -18,7 +18,7 @@ import numpy as np
 
 from scopeside.looks import Looks, looks_of
 from scopeside.messages import Float32, Graph, Partition
-from scopeside.partitions import community_count, modularity, relabelled
+from scopeside.partitions import community_count, divided_as, relabelled
 from scopeside.ports import AnyGraph, Clusterer, Thinner
 from scopeside.prototypes import gathered, prototypes_of
 from scopeside.settings import Settings
@@ -176,15 +176,9 @@ class CommunityFinder:
             nearer=STILL_APART * within,
         )
         labels_N = relabelled(owner_K[partition.labels_N])
-        communities = community_count(labels_N)
-        if communities == partition.communities:
+        if community_count(labels_N) == partition.communities:
             return partition
-        return replace(
-            partition,
-            labels_N=labels_N,
-            communities=communities,
-            modularity=modularity(graph, labels_N, resolution),
-        )
+        return divided_as(graph, partition, labels_N)
 
     def _survey(self, graph: AnyGraph, embeddings: Looks) -> Partition:
         """Judge every rung on this frame and return the partition of the one chosen."""

@@ -11,14 +11,12 @@ Shape suffixes: N chips; R, C rows and columns of the chip grid; K communities; 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from scopeside.looks import Looks
 from scopeside.messages import ChipGrid, Int32, Int64, Partition
-from scopeside.partitions import community_count, modularity, relabelled
+from scopeside.partitions import community_count, divided_as, relabelled
 from scopeside.ports import AnyGraph
 from scopeside.prototypes import distances, prototypes_of
 from scopeside.stages.surroundings import communities_near
@@ -51,12 +49,7 @@ def give_borders_away(
         labels_N = _given_away(labels_N, looks, *border)
     if labels_N is partition.labels_N:
         return partition
-    return replace(
-        partition,
-        labels_N=labels_N,
-        communities=community_count(labels_N),
-        modularity=modularity(graph, labels_N, partition.resolution),
-    )
+    return divided_as(graph, partition, labels_N)
 
 
 def _foremost_border(

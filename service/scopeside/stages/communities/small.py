@@ -5,19 +5,16 @@ Shape suffixes: N chips; E directed edges; K communities; P pairs of communities
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from scopeside.looks import Looks
 from scopeside.messages import Array, Float32, Graph, Int32, Int64, Partition
 from scopeside.partitions import (
-    community_count,
     directions,
+    divided_as,
     edge_rows,
     edge_weights,
     mean_rows,
-    modularity,
     relabelled,
 )
 from scopeside.ports import AnyGraph
@@ -50,12 +47,7 @@ def merge_small(
         labels_N = _joined(labels_N, target_K)
     if labels_N is partition.labels_N:
         return partition
-    return replace(
-        partition,
-        labels_N=labels_N,
-        communities=community_count(labels_N),
-        modularity=modularity(graph, labels_N, partition.resolution),
-    )
+    return divided_as(graph, partition, labels_N)
 
 
 def heaviest_neighbours(graph: Graph, labels_N: Int32, small_K: Array) -> Int64:
