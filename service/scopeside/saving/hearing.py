@@ -62,6 +62,9 @@ class Hearing:
     def turn(self, wait_s: float) -> Iterator[tuple[HeardResult, FrameFacts]]:
         """Wait a moment for messages and yield what belongs together, in the results' order."""
         self._poller.poll(int(1000 * wait_s))
+        # Patience is judged by a moment whose frames have all been taken: this thread may stand
+        # still for longer than that, with the frame in the socket.
+        now_s = time.monotonic()
         # Frames first: a result's frame is then there, where it has come at all.
         self._take_frames()
         for heard in self._take_results():
@@ -70,7 +73,7 @@ class Hearing:
             else:
                 self._pairing.result(heard)
         if self._pairing is not None:
-            yield from self._pairing.ready(now_s=time.monotonic())
+            yield from self._pairing.ready(now_s=now_s)
             self.heard.unpaired = self._pairing.unpaired
 
     def rest(self) -> Iterator[tuple[HeardResult, FrameFacts]]:
