@@ -225,10 +225,10 @@ def test_a_service_with_curve_is_watched_by_its_own_process(tmp_path):
     with curve_service(endpoints, sets):
         with ControlClient(endpoints.control, keys=keys) as control:
             control.wait_until("ready", READY_S)
-        assert get(endpoints, "/readyz") == (
-            200,
-            f"ready: warm, takes frames from {endpoints.frames}\n",
-        )
+        # The web process hears of it a moment later than whoever asked the service itself.
+        eventually(lambda: get(endpoints, "/readyz")[0] == 200)
+        words = f"ready: warm, takes frames from {endpoints.frames}\n"
+        assert get(endpoints, "/readyz") == (200, words)
         assert value(scraped(endpoints), "scopeside_up") == 1
 
 
