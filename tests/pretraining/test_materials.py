@@ -6,17 +6,39 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scopeside.pretraining.materials import (
+    FAINT,
+    OFTEN,
     SHARES,
     any_material,
     any_texture,
     specimen_materials,
 )
+from scopeside.pretraining.textures import KINDS
 
 seeds = st.integers(0, 100_000)
 
 
 def test_the_ways_to_differ_are_all_there_are():
     assert sum(SHARES.values()) == pytest.approx(1.0)
+    assert sum(OFTEN.values()) == pytest.approx(1.0)
+
+
+def test_every_kind_of_texture_is_drawn():
+    random = np.random.default_rng(0)
+    drawn = [any_texture(random).kind for _ in range(1500)]
+    assert set(drawn) == set(KINDS) == set(OFTEN)
+    for kind, share in OFTEN.items():
+        assert drawn.count(kind) / len(drawn) == pytest.approx(share, abs=0.035)
+
+
+@given(seed=seeds)
+def test_plain_materials_are_told_by_their_brightness(seed):
+    first, *others = specimen_materials(np.random.default_rng(seed), count=4)
+    for other in others:
+        if other.texture.kind == "plain":
+            assert other.contrast == pytest.approx(FAINT)
+            if first.texture.kind == "plain":
+                assert other.brightness != first.brightness
 
 
 @given(count=st.integers(1, 4), seed=seeds)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from scopeside.messages import Int64
-from scopeside.pretraining.textures import Shape, grains, smooth
+from scopeside.pretraining.fields import Shape, grains, smooth
 
 
 def any_layout(shape: Shape, random: np.random.Generator, *, materials: int) -> Int64:

@@ -14,9 +14,11 @@ import numpy as np
 from scipy import ndimage
 
 from scopeside.messages import Float32, Int64
+from scopeside.pretraining.fields import Shape, grains, smooth
 from scopeside.pretraining.layouts import any_layout
-from scopeside.pretraining.materials import specimen_materials
-from scopeside.pretraining.textures import Shape, drawn, grains, smooth
+from scopeside.pretraining.materials import Material, specimen_materials
+from scopeside.pretraining.rims import outlined, shaded
+from scopeside.pretraining.textures import drawn
 from scopeside.stages.embed.simulated import normalised
 
 MARGIN_PX = 12
@@ -28,6 +30,11 @@ MOTTLED = 0.5
 GRAINED = 0.25
 """How often a material is of several grains. They stay one material: where its grains lie is
 never what tells two chips of a material apart."""
+
+OUTLINED = 0.25
+"""How often a membrane, a fringe or a bright edge runs along the borders of the materials."""
+MOST_SHADE = 0.25
+"""Relative to a material's brightness, where no other is near in brightness."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +60,8 @@ def any_specimen(frame_px: int, random: np.random.Generator) -> Specimen:
     count = int(random.choice((2, 3, MOST_MATERIALS), p=(0.55, 0.3, 0.15)))
     layout_YX = any_layout(shape, random, materials=count)
     bright_YX = np.zeros(shape, np.float32)
-    for number, material in enumerate(specimen_materials(random, count=count)):
+    materials = specimen_materials(random, count=count)
+    for number, material in enumerate(materials):
         share_YX = (layout_YX == number).astype(np.float32)
         if not share_YX.any():
             continue
@@ -61,10 +69,25 @@ def any_specimen(frame_px: int, random: np.random.Generator) -> Specimen:
         angle_YX = _grain_angles(shape, random) if random.random() < GRAINED else None
         texture_YX = drawn(material.texture, shape, random, angle_YX)
         tone_YX = 1.0 + np.float32(material.contrast) * np.clip(texture_YX, -4.0, 6.0)
-        bright_YX += share_YX * np.float32(material.brightness) * np.maximum(tone_YX, 0.02)
+        tone_YX = np.float32(material.brightness) * np.maximum(tone_YX, 0.02)
+        if material.shading:
+            tone_YX *= shaded(layout_YX == number, random, by=_shade(material, materials))
+        bright_YX += share_YX * tone_YX
+    if random.random() < OUTLINED:
+        bright_YX = outlined(bright_YX, layout_YX, random)
     bright_YX *= _thickness(shape, random)
     bright_YX /= bright_YX.mean()
     return Specimen(bright_YX=bright_YX, layout_YX=layout_YX)
+
+
+def _shade(material: Material, materials: list[Material]) -> float:
+    """Return how much a material is shaded: less than the step to the nearest in brightness."""
+    step = min(
+        abs(other.brightness / material.brightness - 1.0)
+        for other in materials
+        if other is not material
+    )
+    return material.shading * min(step, MOST_SHADE)
 
 
 def _grain_angles(shape: Shape, random: np.random.Generator) -> Float32:
