@@ -11,7 +11,7 @@ from scopeside.device.card import Card, Line
 class Lines:
     """Five lines, so that copies, the next frame's network and this frame's end do not queue.
 
-    `compute` has what takes long: up to the communities. `finish` has what the host waits for,
+    `compute` has what takes long: a frame. `finish` has what the host asks for and waits for,
     paint and regions among it, and goes first where the card has to choose. `tell` copies what
     `compute` found, `copy_out` what `finish` made: in one line, this frame's label map would wait
     behind what is to be told of the next.

@@ -31,7 +31,8 @@ def mixture_of(ids_N: UInt16, embeddings: Float32 | Looks, grid: ChipGrid) -> Mi
     names, place_N = np.unique(ids_N, return_inverse=True)
     second_N = ids_N.copy()
     ballots_N = np.full(len(ids_N), BALLOTS, np.uint8)
-    near_NK = communities_near(place_N.reshape(grid.rows, grid.cols), len(names), _reach(grid))
+    place_RC = place_N.reshape(grid.rows, grid.cols)
+    near_NK = communities_near(place_RC, len(names), grid.overlap_reach)
     near_NK[np.arange(len(ids_N)), place_N] = False
     border_N: NDArray[np.bool_] = np.logical_or.reduce(near_NK, axis=1)
     border_B = np.flatnonzero(border_N)
@@ -55,11 +56,6 @@ def mixture_of(ids_N: UInt16, embeddings: Float32 | Looks, grid: ChipGrid) -> Mi
     second_N[border_B] = names[other_B]
     ballots_N[border_B] = BALLOTS - given_B
     return Mixture(second_N=second_N, ballots_N=ballots_N)
-
-
-def _reach(grid: ChipGrid) -> int:
-    """Return how many rows or columns away a chip still overlaps; the next one at least."""
-    return max(1, -(-grid.chip_px // grid.stride_px) - 1)
 
 
 def _telling(place_N: Int64, pure_N: NDArray[np.bool_], communities: int) -> Int64:
