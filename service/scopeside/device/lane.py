@@ -80,7 +80,6 @@ class Marks:
     told: Mark
     finish_begun: Mark
     last_stages: dict[str, Mark]
-    finished: Mark
     download_begun: Mark
     downloaded: Mark
 
@@ -224,7 +223,6 @@ def _marks(card: Card) -> Marks:
         told=card.mark(),
         finish_begun=card.inner_mark(),
         last_stages={stage: card.inner_mark() for stage in LAST_STAGES},
-        finished=card.mark(),
         download_begun=card.mark(),
         downloaded=card.mark(),
     )

@@ -13,7 +13,7 @@ from torch import Tensor
 from scopeside.clock import StageClock
 from scopeside.device.answers import Answers
 from scopeside.device.back import download, measure_all, measured
-from scopeside.device.card import Card, Mark
+from scopeside.device.card import Card
 from scopeside.device.lane import ASKED, Lane
 from scopeside.device.lines import Lines
 from scopeside.device.plan import Track
@@ -53,7 +53,10 @@ class Painting:
             asked_A=asked_A,
         )
         if track.paints:
-            self._fetch(lane, maps, after=lane.marks.computed)
+            line = self._lines.copy_out
+            line.after(lane.marks.computed)
+            with line.use():
+                _fetch(lane, maps)
         return maps
 
     def finished(
@@ -103,14 +106,12 @@ class Painting:
         with lines.finish.use():
             lane.ids.upload()
             paint()
-            lane.marks.finished.set()
-        self._fetch(lane, maps, after=lane.marks.finished)
+            # Not by `copy_out`, where the next frame's map, which is not painted yet, comes first.
+            _fetch(lane, maps)
 
-    def _fetch(self, lane: Lane, maps: Maps, *, after: Mark) -> None:
-        """Copy a label map, and what is measured on it, once `after` is reached."""
-        line = self._lines.copy_out
-        line.after(after)
-        with line.use():
-            lane.marks.download_begun.set()
-            download(lane, maps.labels_YX, maps.confidence_YX)
-            lane.marks.downloaded.set()
+
+def _fetch(lane: Lane, maps: Maps) -> None:
+    """Copy a label map, and what is measured on it, in the order of the line in use."""
+    lane.marks.download_begun.set()
+    download(lane, maps.labels_YX, maps.confidence_YX)
+    lane.marks.downloaded.set()
