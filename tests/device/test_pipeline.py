@@ -285,6 +285,8 @@ def test_after_a_recovery_what_was_begun_is_finished(alone, quick):
     device.recover()
     found = [device.finish(one) for one in begun]
     assert [one.replanned for one in found] == [True, False]
+    # Both in new lanes: on those that they were begun in, nobody has an id still.
+    assert not any(one.track.lane.labels_YX.any() for one in begun)
     for expected, one in zip(alone, found, strict=False):
         np.testing.assert_array_equal(one.label_map.labels_YX, expected.label_map.labels_YX)
 

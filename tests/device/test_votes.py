@@ -70,6 +70,21 @@ def test_votes_are_those_of_the_cpu(seed, shape, stride_px, ids, absent):
     assert np.isin(second_N, ids).all()
 
 
+@pytest.mark.parametrize("apart", [0.0, 0.03])
+def test_votes_are_divided_between_looks_that_differ_however_little(apart):
+    grid = ChipGrid((96, 192), 32, 16)
+    ids_N = np.where(np.arange(grid.chips) % grid.cols < 6, 3, 4).astype(np.uint16)
+    rows_ND = np.ones((grid.chips, FEATURES), np.float32)
+    # On the border chips lie between the two, and none has a look of its own where they are alike.
+    cols_N = np.arange(grid.chips) % grid.cols
+    rows_ND[:, ::2] += apart * np.clip((cols_N - 4) / 3, 0, 1)[:, None].astype(np.float32)
+    second_N, ballots_N = divided(ids_N, rows_ND, grid, [3, 4])
+    expected = mixture_of(ids_N, rows_ND, grid)
+    np.testing.assert_array_equal(second_N != ids_N, expected.second_N != ids_N)
+    assert np.abs(ballots_N.astype(int) - expected.ballots_N).max() <= 1
+    assert (ballots_N < BALLOTS).any() == (apart > 0)
+
+
 def test_one_id_alone_keeps_all_its_votes():
     grid = ChipGrid((96, 96), 32, 16)
     ids_N = np.full(grid.chips, 65_535, np.uint16)

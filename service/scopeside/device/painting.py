@@ -73,9 +73,9 @@ class Painting:
         ids_K = np.array([identity.id for identity in identified.identities], np.uint16)
         guessed_N = told.painted_N
         if asked_A is None or guessed_N is None or (guessed_N != identified.ids_N).any():
-            self.repainted += track.paints
             asked_A = ids_K[:ASKED]
             self._paint(track, maps, identified, ids_K, told, grid, clock)
+            self.repainted += track.paints
         lane.marks.downloaded.wait()
         if len(ids_K) <= ASKED:
             return maps.label_map(), measured(lane, np.flatnonzero(np.isin(asked_A, ids_K)))

@@ -14,11 +14,8 @@ import torch
 from torch import Tensor
 
 from scopeside.messages import ChipGrid
-from scopeside.stages.mixture import OWN_BALLOTS, PURE_CHIPS
+from scopeside.stages.mixture import OWN_BALLOTS, PURE_CHIPS, SAME
 from scopeside_kernels.reference import BALLOTS
-
-SAME = 1e-6
-"""Squared distance of two means below which they are the same, as far as float32 can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ OWN_BALLOTS = BALLOTS // 2 + 1
 """Fewest votes of a chip for its own id: what it *is* was decided by the whole frame."""
 PURE_CHIPS = 3
 """Chips away from any border that tell how a material looks; of fewer, all of its chips do."""
+SAME = 1e-6
+"""Squared distance of two means below which they are the same, as far as float32 can tell."""
 
 
 def mixture_of(ids_N: UInt16, embeddings: Float32 | Looks, grid: ChipGrid) -> Mixture:
@@ -47,7 +49,7 @@ def mixture_of(ids_N: UInt16, embeddings: Float32 | Looks, grid: ChipGrid) -> Mi
     own_mean_B = product_BK[np.arange(len(border_B)), own_B]
     along_BK = product_BK - own_mean_B[:, None] - product_KK[own_B] + square_K[own_B][:, None]
     length_BK = square_K[own_B][:, None] - 2.0 * product_KK[own_B] + square_K
-    share_BK = np.divide(along_BK, length_BK, out=np.zeros_like(along_BK), where=length_BK > 1e-6)
+    share_BK = np.divide(along_BK, length_BK, out=np.zeros_like(along_BK), where=length_BK > SAME)
     share_BK[~near_NK[border_B]] = -1.0
     other_B = share_BK.argmax(axis=1)
     share_B = share_BK[np.arange(len(border_B)), other_B]
