@@ -24,8 +24,12 @@ def quick(monkeypatch):
 
 
 def stream():
-    """A front that wanders, vanishes to either side and comes back; the series changes."""
-    frames = [two_phases(n, front=front_, shape=SHAPE) for n, front_ in enumerate(FRONTS)]
+    """A front that wanders, vanishes to either side and comes back; now and then frames of other
+    pixels come, which have lanes of their own; the series changes."""
+    frames = [
+        two_phases(n, front=front_, shape=SHAPE, dtype="<f4" if n in (4, 5, 8) else "<u2")
+        for n, front_ in enumerate(FRONTS)
+    ]
     return [of_series(frame, "one" if frame.number < 10 else "two") for frame in frames]
 
 

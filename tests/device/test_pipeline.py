@@ -287,6 +287,8 @@ def test_after_a_recovery_what_was_begun_is_finished(alone, quick):
     assert [one.replanned for one in found] == [True, False]
     # Both in new lanes: on those that they were begun in, nobody has an id still.
     assert not any(one.track.lane.labels_YX.any() for one in begun)
+    # The first frame alone was painted again, once, though both were begun twice.
+    assert device.figures()["gpu"]["repainted"] == 1
     for expected, one in zip(alone, found, strict=False):
         np.testing.assert_array_equal(one.label_map.labels_YX, expected.label_map.labels_YX)
 
