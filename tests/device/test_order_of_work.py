@@ -35,7 +35,7 @@ def test_beginning_a_frame_waits_for_nothing_and_launches_one_graph(card, device
         f"{COMPUTE} waits for {COPY_IN}",
         f"replay in {COMPUTE}",
         f"{TELL} waits for {COMPUTE}",
-        f"{COPY_OUT} waits for {COMPUTE}",
+        f"{COPY_OUT} waits for {TELL}",
     ]
 
 

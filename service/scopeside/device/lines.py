@@ -11,10 +11,10 @@ from scopeside.device.card import Card, Line
 class Lines:
     """Five lines, so that copies, the next frame's network and this frame's end do not queue.
 
-    `compute` has what takes long: a frame. `tell` copies what it found, and `copy_out` the label
-    map that it painted. `finish` has what the host asks for and waits for, all of a map that is
-    painted for it among that, and goes first where the card has to choose. Neither `tell` nor
-    `copy_out` could bring that map: what they have to bring of the next frame is asked for before.
+    `compute` has what takes long: a frame. `tell` copies what it found, and `copy_out`, after that,
+    the label map that it painted. `finish` has what the host asks for and waits for, and goes first
+    where the card has to choose. A map that is painted again is copied there too: in the other two
+    lines, what they have to bring of the next frame was asked for before.
     """
 
     copy_in: Line

@@ -44,7 +44,7 @@ class Painting:
         self._lines = lines
 
     def begun(self, track: Track, asked_A: UInt16 | None) -> Maps:
-        """Fetch what is painted with the frame that was launched just now."""
+        """Fetch what is painted with the frame that was launched, once the host has been told."""
         lane = track.lane
         shape = tuple(lane.labels_YX.shape)
         maps = Maps(
@@ -54,7 +54,8 @@ class Painting:
         )
         if track.paints:
             line = self._lines.copy_out
-            line.after(lane.marks.computed)
+            # The host cannot go on without what it is told, and the map is the larger of the two.
+            line.after(lane.marks.told)
             with line.use():
                 _fetch(lane, maps)
         return maps
