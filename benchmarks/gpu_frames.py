@@ -74,6 +74,7 @@ def run_of(scale: Scale, workload: Workload, backend: str) -> Run:
     given = frames_of(workload, min(AT_HAND, scale.frames))
     pipeline.segment(given[0])  # a series' first frame is surveyed: not one of those that count
     frames = [replace(given[n % len(given)], number=n) for n in range(scale.frames)]
+    painted_before = pipeline.figures()["gpu"]["repainted"]
     spent_s: list[float] = []
     stages_s: dict[str, list[float]] = {}
     with outlet() as (until, publish):
@@ -85,7 +86,8 @@ def run_of(scale: Scale, workload: Workload, backend: str) -> Run:
             for stage, seconds in done.stages_s.items():
                 stages_s.setdefault(stage, []).append(seconds)
     what: Row = {"workload": workload.name, "backend": backend}
-    memory = (pipeline.figures()["gpu"].get("memory_bytes") or {}).get("reserved", 0)
+    gpu = pipeline.figures()["gpu"]
+    memory = (gpu.get("memory_bytes") or {}).get("reserved", 0)
     return Run(
         pipeline=pipeline,
         stages=[what | {"stage": stage} | percentiles_ms(s) for stage, s in stages_s.items()],
@@ -94,7 +96,9 @@ def run_of(scale: Scale, workload: Workload, backend: str) -> Run:
         | percentiles_ms(spent_s)
         | {
             "frames_per_s": significant(rate_of(pipeline, frames), 4),
-            "captured": pipeline.figures()["gpu"]["captured"],
+            "captured": gpu["captured"],
+            # Of the frames one at a time: those whose ids the card had not guessed.
+            "repainted_share": significant((gpu["repainted"] - painted_before) / len(frames), 3),
             "reserved_gib": significant(memory / 2**30, 3),
         },
     )

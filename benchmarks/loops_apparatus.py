@@ -39,8 +39,11 @@ class Apparatus:
 
 
 @contextmanager
-def apparatus(folder: Path, *, side_px: int) -> Iterator[Apparatus]:
-    """Start service and twin on sockets in `folder`, for square frames, and stop them."""
+def apparatus(folder: Path, *, side_px: int, speed: float | None) -> Iterator[Apparatus]:
+    """Start service and twin on sockets in `folder`, for square frames, and stop them.
+
+    The twin's clock goes `speed` times as fast as this world's; with None it is stepped.
+    """
     frames, results, events, control, commands = (
         f"ipc://{folder}/{name}" for name in ("f", "r", "e", "c", "t")
     )
@@ -55,6 +58,8 @@ def apparatus(folder: Path, *, side_px: int) -> Iterator[Apparatus]:
     ]
     twin = ["--socket=push", f"--to={frames}", f"--control={commands}", "--quiet"]
     twin.append(f"--shape={side_px}x{side_px}")
+    if speed is not None:
+        twin.append(f"--speed={speed}")
     with (
         started("serve", *serve, log=folder / "serve.log"),
         started("twin", *twin, log=folder / "twin.log"),

@@ -26,7 +26,9 @@ REPLAY = ("replay",)
 """What `benchmarks/replay.py` measures by itself, and the README shows."""
 RIGHTNESS = ("irradiation",)
 """Of what `make bench-quality` measures, what the README shows; docs/quality.md tells the rest."""
-LOOPS = ("loops_follow", "loops_survey", "loops_stop")
+LOOPS = tuple(
+    f"loops_{name}{how}" for name in ("follow", "survey", "stop") for how in ("", "_live")
+)
 """What `benchmarks/loops.py` measures by itself, and the README shows."""
 ORDER = (*SPEED, *REPLAY, *LOOPS, *RIGHTNESS, "quality")
 """What comes first; other results follow by name."""

@@ -131,6 +131,11 @@ class ChipGrid:
     def pad_x(self) -> int:
         return max(0, self.chip_px - self.shape[1])
 
+    @property
+    def overlap_reach(self) -> int:
+        """Rows or columns away at which a chip still overlaps; the next one at least."""
+        return max(1, -(-self.chip_px // self.stride_px) - 1)
+
 
 def _origins(length_px: int, chip_px: int, stride_px: int) -> Int64:
     last = max(0, length_px - chip_px)

@@ -14,6 +14,7 @@ import torch
 pytest.importorskip("triton", reason="Triton is not installed: pip install 'scopeside[gpu]'")
 
 from card_items import absent
+from device_bench import misled
 from scopeside import assembly
 from scopeside.assembly import still_frame, warm_up
 from scopeside.configuration import load_settings
@@ -87,6 +88,18 @@ def test_the_work_of_a_frame_is_captured_and_two_at_a_time_change_no_bit():
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one.label_map.labels_YX, other.label_map.labels_YX)
         np.testing.assert_array_equal(one.label_map.confidence_YX, other.label_map.confidence_YX)
+
+
+def test_what_was_guessed_of_ids_changes_no_bit_and_a_still_scene_is_guessed():
+    trusted = pipeline_on("cuda:0", "communities.engine=kernel")
+    wrong = misled(pipeline_on("cuda:0", "communities.engine=kernel"))
+    for frame in frames():
+        here, there = trusted.segment(frame), wrong.segment(frame)
+        np.testing.assert_array_equal(here.label_map.labels_YX, there.label_map.labels_YX)
+        np.testing.assert_array_equal(here.label_map.confidence_YX, there.label_map.confidence_YX)
+        assert here.communities == there.communities
+    repainted = [one.figures()["gpu"]["repainted"] for one in (trusted, wrong)]
+    assert repainted[0] < repainted[1]
 
 
 def test_after_warming_up_a_frame_takes_no_memory_of_the_card():

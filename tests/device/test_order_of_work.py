@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("triton", reason="Triton is not installed: pip install 'scopeside[gpu]'")
 
-from device_bench import on_device, settings_of, two_phases
+from device_bench import misled, on_device, settings_of, two_phases
 from kernel_definitions import instead_of_kernels
 from scopeside.device import back, contrast, front
 from scopeside.device.engines import kernel
@@ -35,19 +35,33 @@ def test_beginning_a_frame_waits_for_nothing_and_launches_one_graph(card, device
         f"{COMPUTE} waits for {COPY_IN}",
         f"replay in {COMPUTE}",
         f"{TELL} waits for {COMPUTE}",
+        f"{COPY_OUT} waits for {TELL}",
     ]
 
 
-def test_finishing_waits_for_what_is_told_and_for_the_label_map(card, device):
+def test_a_frame_whose_ids_were_guessed_is_finished_without_another_launch(card, device):
     begun = device.begin(two_phases(1))
+    card.diary.clear()
+    device.finish(begun)
+    assert card.diary == [f"host waits for {TELL}", f"host waits for {COPY_OUT}"]
+
+
+def test_other_ids_are_painted_once_the_guessed_map_is_out_of_the_way(card, device):
+    begun = misled(device).begin(two_phases(1))
     card.diary.clear()
     device.finish(begun)
     assert card.diary == [
         f"host waits for {TELL}",
+        f"{FINISH} waits for {COPY_OUT}",
         f"replay in {FINISH}",
-        f"{COPY_OUT} waits for {FINISH}",
-        f"host waits for {COPY_OUT}",
+        f"host waits for {FINISH}",
     ]
+
+
+def waited_for(begun):
+    """Whether anything was that this frame needs the card for."""
+    marks = begun.track.lane.marks
+    return any(mark.place.reached for mark in (marks.computed, marks.told, marks.downloaded))
 
 
 def test_the_next_frame_need_not_be_done_for_this_one_to_be_finished(card, device):
@@ -56,8 +70,14 @@ def test_the_next_frame_need_not_be_done_for_this_one_to_be_finished(card, devic
     done = device.finish(first)
     # Its times are known, so all of it was reached; the next frame's marks were not waited for.
     assert done.stages_s["embed"] > 0
-    marks = second.track.lane.marks
-    assert [marks.told.place.reached, marks.computed.place.reached] == [False, False]
+    assert not waited_for(second)
+
+
+def test_nor_where_this_one_is_painted_again(card, device):
+    first = misled(device).begin(two_phases(1))
+    second = device.begin(two_phases(2))
+    assert device.finish(first).stages_s["download"] > 0
+    assert not waited_for(second)
 
 
 def test_what_the_host_waits_for_goes_first_where_the_card_has_to_choose(card, device):
@@ -73,8 +93,9 @@ def test_two_frames_never_share_a_lane(device):
 
 def test_after_the_first_frame_only_the_published_maps_take_memory(card, device):
     card.pinned_shapes.clear()
-    for number in (1, 2, 3):
+    for number in (1, 2):
         device.segment(two_phases(number))
+    misled(device).segment(two_phases(3))
     shape = two_phases().shape
     assert card.pinned_shapes == [shape] * 6
 

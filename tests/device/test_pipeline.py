@@ -10,9 +10,18 @@ import numpy as np
 import pytest
 import torch
 
-from device_bench import SIDE, SmallEncoder, of_series, on_cpu, on_device, settings_of, two_phases
+from device_bench import (
+    SIDE,
+    SmallEncoder,
+    misled,
+    of_series,
+    on_cpu,
+    on_device,
+    settings_of,
+    two_phases,
+)
 from kernel_definitions import instead_of_kernels
-from scopeside.device import answers, back, contrast, front, pipeline, plan
+from scopeside.device import answers, back, contrast, front, painting, plan
 from scopeside.device.engines import kernel
 from scopeside.device.host_card import HostCard
 from scopeside.device.looks import DeviceLooks
@@ -152,6 +161,31 @@ def test_two_frames_on_the_card_give_the_answers_of_one_at_a_time(alone, quick):
         assert together.communities == one.communities
 
 
+def test_what_the_card_guessed_of_ids_changes_nothing(quick):
+    """Painted with the frame, and painted again, are the same to the last bit."""
+    trusted, wrong = on_device(settings_of()), misled(on_device(settings_of()))
+    # The front jumps, a frame of one phase alone comes, and the first comes back.
+    fronts = (0.5, 0.5, 0.75, 0.0, 0.5)
+    for number, front_ in enumerate(fronts):
+        frame = two_phases(number, front=front_)
+        here, there = trusted.segment(frame), wrong.segment(frame)
+        np.testing.assert_array_equal(there.label_map.labels_YX, here.label_map.labels_YX)
+        np.testing.assert_array_equal(there.label_map.confidence_YX, here.label_map.confidence_YX)
+        assert there.communities == here.communities
+    repainted = [one.figures()["gpu"]["repainted"] for one in (trusted, wrong)]
+    assert 1 <= repainted[0] < len(fronts) - 1
+    assert repainted[1] == len(fronts)
+
+
+def test_a_name_of_an_id_is_told_though_nothing_is_painted_again(quick):
+    device = on_device(settings_of())
+    device.segment(FRAMES[0])
+    device.tracker.set_name(1, "crystal")
+    found = device.segment(FRAMES[1])
+    assert device.figures()["gpu"]["repainted"] == 1
+    assert found.communities[0].identity.name == "crystal"
+
+
 def test_a_frame_begun_at_a_resolution_no_longer_in_force_is_divided_anew(quick):
     device = on_device(settings_of(graph={"resolution": 0.02}))
     begun = device.begin(FRAMES[0])
@@ -223,7 +257,7 @@ def test_more_communities_than_a_launch_counts_and_measures_come_out_the_same(
 ):
     for module in (front, answers, kernel):
         monkeypatch.setattr(module, "KEPT", 1)
-    monkeypatch.setattr(pipeline, "ASKED", 1)
+    monkeypatch.setattr(painting, "ASKED", 1)
     found = on_device(settings_of()).segment(FRAMES[0])
     assert len(found.communities) == 2
     assert found.communities == alone[0].communities
@@ -251,6 +285,10 @@ def test_after_a_recovery_what_was_begun_is_finished(alone, quick):
     device.recover()
     found = [device.finish(one) for one in begun]
     assert [one.replanned for one in found] == [True, False]
+    # Both in new lanes: on those that they were begun in, nobody has an id still.
+    assert not any(one.track.lane.labels_YX.any() for one in begun)
+    # The first frame alone was painted again, once, though both were begun twice.
+    assert device.figures()["gpu"]["repainted"] == 1
     for expected, one in zip(alone, found, strict=False):
         np.testing.assert_array_equal(one.label_map.labels_YX, expected.label_map.labels_YX)
 
@@ -295,6 +333,7 @@ def test_while_warming_up_tiles_are_halved_until_all_that_a_frame_needs_fits(alo
         "captured": True,
         "tile_chips": 1,
         "out_of_memory": 0,
+        "repainted": 1,
     }
     np.testing.assert_array_equal(found.label_map.labels_YX, alone[0].label_map.labels_YX)
     device.recover()

@@ -15,7 +15,7 @@ from scopeside import assembly
 from scopeside.device import assemble, back, contrast, front
 from scopeside.device.engines import kernel
 from scopeside.device.host_card import HostCard
-from scopeside.device.pipeline import DevicePipeline
+from scopeside.device.painting import Painting
 from scopeside.device.placement import Placement
 
 COUNT = 6
@@ -74,16 +74,16 @@ def test_frames_come_back_in_order_and_status_tells_of_the_card(on_card, tmp_pat
 def test_a_failure_on_the_card_costs_one_frame_and_the_rest_is_segmented(
     on_card, tmp_path, monkeypatch
 ):
-    painted = DevicePipeline._painted
+    finished = Painting.finished
     calls = []
 
-    def failing(self, track, identified, mixture):
-        calls.append(track)
+    def failing(self, *args):
+        calls.append(args)
         if len(calls) == 4:  # two frames warm up
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return painted(self, track, identified, mixture)
+        return finished(self, *args)
 
-    monkeypatch.setattr(DevicePipeline, "_painted", failing)
+    monkeypatch.setattr(Painting, "finished", failing)
     images = [two_phases(number).image_YX for number in range(COUNT)]
     with running(ipc_endpoints(tmp_path), sets=SETS) as service:
         results = collected(service, images, until=COUNT - 1)

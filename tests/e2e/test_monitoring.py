@@ -96,6 +96,7 @@ def test_every_frame_is_counted_with_its_stages(endpoints):
 GPU_GAUGES = (
     *("use_ratio", "memory_use_ratio", "power_watts", "temperature_celsius"),
     *("sm_clock_hertz", "memory_clock_hertz", "tile_chips", "out_of_memory_frames_total"),
+    "repainted_frames_total",
 )
 
 

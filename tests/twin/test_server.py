@@ -156,6 +156,16 @@ def test_a_twin_with_a_clock_of_its_own_goes_on_until_told(tmp_path):
     assert state["clock_s"] >= 0.12 * 3
 
 
+def test_a_clock_of_its_own_stands_until_the_first_command(tmp_path):
+    with alongside(tmp_path, speed=1000.0) as twin:
+        time.sleep(0.02)  # twenty seconds of its own
+        begun_s = twin.client.state()["clock_s"]
+        time.sleep(0.002)
+        later_s = twin.client.state()["clock_s"]
+    assert begun_s < 1.0
+    assert later_s - begun_s >= 2.0
+
+
 def test_frames_that_nobody_takes_are_an_error_that_says_so(tmp_path):
     with (
         alongside(tmp_path, listen=False, wait_s=0.1) as twin,

@@ -15,6 +15,7 @@ GPU = {
     "captured": True,
     "tile_chips": 128,
     "out_of_memory": 2,
+    "repainted": 7,
     "memory_bytes": {"total": 100, "free": 60, "reserved": 30, "allocated": 20, "peak": 25},
     "use_percent": 40,
     "memory_use_percent": 10,
@@ -117,6 +118,7 @@ def test_a_card_tells_what_it_knows_in_base_units():
     assert value(found, "scopeside_gpu_power_watts") == 212.5
     assert value(found, "scopeside_gpu_tile_chips") == 128
     assert value(found, "scopeside_gpu_out_of_memory_frames_total", gpu="Card") == 2
+    assert value(found, "scopeside_gpu_repainted_frames_total", gpu="Card") == 7
     assert value(found, "scopeside_gpu_memory_bytes", kind="free") == 60
     assert "scopeside_gpu_memory_clock_hertz" not in found
     assert not any(name.startswith("scopeside_gpu") for name in page(figures()))

@@ -72,8 +72,8 @@ def _add_instrument(parser: argparse.ArgumentParser) -> None:
         "--speed",
         type=float,
         metavar="TIMES",
-        help="let the clock go on by itself, so many times as fast as this world's; without it the "
-        "clock is stepped: only commands move it",
+        help="let the clock go on by itself from the first command on, so many times as fast as "
+        "this world's; without it the clock is stepped: only commands move it",
     )
     parser.add_argument(
         "--specimen",

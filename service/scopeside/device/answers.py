@@ -16,18 +16,20 @@ from scopeside.device.graph import DeviceGraph, Found
 from scopeside.device.groups import KEPT, as_weights
 from scopeside.device.lane import Lane, ToldLouvain
 from scopeside.device.looks import DeviceLooks
-from scopeside.messages import Contrast
+from scopeside.messages import Contrast, UInt16
 from scopeside.partitions import community_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """A frame between its communities and its identities. `units` are the centred unit rows."""
+    """A frame between its communities and its identities. `units` are the centred unit rows,
+    `painted_N` the ids that it is painted by, None where it is not painted yet."""
 
     contrast: Contrast
     graph: DeviceGraph
     looks: DeviceLooks
     units: DeviceLooks
+    painted_N: UInt16 | None
 
 
 def answers(lane: Lane, line: Line, *, resolution: float | None) -> Answers:
@@ -61,6 +63,7 @@ def answers(lane: Lane, line: Line, *, resolution: float | None) -> Answers:
         graph=graph,
         looks=looks,
         units=units,
+        painted_N=None if told.found is None else told.found.ids_N[0].numpy().copy(),
     )
 
 

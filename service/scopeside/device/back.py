@@ -13,6 +13,7 @@ from torch import Tensor
 
 from scopeside.device.groups import on_device
 from scopeside.device.lane import Lane, in_order
+from scopeside.device.votes import Surroundings, divide_votes
 from scopeside.messages import Array
 from scopeside_kernels.paint import paint
 from scopeside_kernels.paint_tables import PaintTables
@@ -25,12 +26,31 @@ class Back:
     """What is launched once the ids of a lane's frame are on the card."""
 
     tables: PaintTables
+    surroundings: Surroundings
     lane: Lane
 
     def launch(self) -> None:
-        """Launch both stages, and set their marks behind them."""
+        """Divide the votes of chips on borders, paint and measure; set the marks of both stages."""
+        lane, ids = self.lane, self.lane.ids.there
+        lane.marks.finish_begun.set()
+        divide_votes(
+            ids.ids_N,
+            ids.asked_A,
+            lane.rows_ND,
+            lane.inverse_N,
+            self.surroundings,
+            second_N=ids.second_N,
+            ballots_N=ids.ballots_N,
+        )
+        self._paint()
+
+    def launch_divided(self) -> None:
+        """The same for votes that the host has divided."""
+        self.lane.marks.finish_begun.set()
+        self._paint()
+
+    def _paint(self) -> None:
         lane, ids, marks = self.lane, self.lane.ids.there, self.lane.marks
-        marks.finish_begun.set()
         paint(
             ids.ids_N,
             self.tables,
@@ -52,9 +72,9 @@ def download(lane: Lane, labels_YX: Tensor, confidence_YX: Tensor) -> None:
         here.copy_(there, non_blocking=True)
 
 
-def measured(lane: Lane, communities: int) -> Regions:
-    """Return what was downloaded of the first communities asked for."""
-    return _regions([here for here, _ in lane.measured], communities)
+def measured(lane: Lane, rows_K: Array) -> Regions:
+    """Return what was downloaded of communities, by their places among those asked for."""
+    return _regions([here for here, _ in lane.measured], rows_K)
 
 
 def measure_all(lane: Lane, ids_K: Array) -> Regions:
@@ -68,14 +88,12 @@ def measure_all(lane: Lane, ids_K: Array) -> Regions:
     )
     asked = on_device(ids_K.astype(np.int32), device)
     regions(lane.labels_YX, lane.confidence_YX, lane.frame_YX, asked, out=room)
-    return _regions([values.cpu() for values in in_order(room)], len(ids_K))
+    return _regions([values.cpu() for values in in_order(room)], np.arange(len(ids_K)))
 
 
-def _regions(values: Sequence[Tensor], communities: int) -> Regions:
-    # Copies: the memory is the next frame's soon.
-    area, centroid, bbox, intensity, confidence = (
-        each[:communities].numpy().copy() for each in values
-    )
+def _regions(values: Sequence[Tensor], rows_K: Array) -> Regions:
+    # Copies, as rows that are chosen by number are: the memory is the next frame's soon.
+    area, centroid, bbox, intensity, confidence = (each.numpy()[rows_K] for each in values)
     return Regions(
         area_px_K=area,
         centroid_K2=centroid,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scopeside.clock import StageClock
+from scopeside.device.painting import Maps
 from scopeside.device.plan import Plan, Track
 from scopeside.messages import Frame
 
@@ -16,6 +17,7 @@ class Begun:
     frame: Frame
     plan: Plan
     track: Track
+    maps: Maps
     resolution: float | None
     replanned: bool
     life: int

@@ -1,4 +1,4 @@
-"""A frame's way on the card up to its communities: launches only, nobody waits for anything.
+"""A frame's way on the card up to its ids: launches only, nobody waits for anything.
 
 Shape suffixes: N chips; D features; T tiles of B chips; F = D features of a program's output.
 """
@@ -11,6 +11,7 @@ import torch
 
 from scopeside.device.contrast import Held, find_contrast
 from scopeside.device.groups import KEPT, sum_groups, weigh_groups
+from scopeside.device.guess import guess_ids
 from scopeside.device.lane import Lane
 from scopeside.device.pixels import FrameKind
 from scopeside.settings import GraphSettings, PreprocessSettings
@@ -50,6 +51,7 @@ class Front:
             ("embed", self._embed),
             ("graph", self._graph),
             ("communities", self._communities),
+            ("identity", self._identity),
         ):
             work()
             marks.stages[stage].set()
@@ -99,3 +101,16 @@ class Front:
         labels_N = louvain(rows, lane.workspace)
         sum_groups(labels_N, lane.rows_ND, lane.inverse_N, groups.sums_KD)
         weigh_groups(labels_N, tensors, groups.places_E, groups.between_KK, KEPT)
+
+    def _identity(self) -> None:
+        lane = self.lane
+        if lane.workspace is None or lane.groups is None or lane.known is None:
+            return
+        there = lane.ids.there
+        guess_ids(
+            lane.workspace.numbers_N,
+            lane.groups.sums_KD,
+            lane.known,
+            ids_N=there.ids_N,
+            asked_A=there.asked_A,
+        )

@@ -1,4 +1,4 @@
-"""Ids on their way back to the card: one copy of all that painting and measuring need.
+"""Ids on the card, as it takes them to be or as the host has found them, and how chips vote.
 
 Shape suffixes: N chips; A communities that are asked for.
 """
@@ -16,21 +16,27 @@ from scopeside.messages import Array, Mixture, UInt16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdsRoom:
-    """The same bytes in pinned memory and on the card, and views of either."""
+    """The same bytes in pinned memory and on the card, and views of either.
+
+    Votes are divided on the card (`votes.py`). Where there are more ids than a launch asks for, the
+    host divides them.
+    """
 
     pinned: Tensor
     placed: Tensor
     here: IdsViews
     there: IdsViews
 
-    def put(self, ids_N: UInt16, mixture: Mixture, asked_A: Array) -> None:
-        """Write ids, second ids, ballots and the communities to measure, into pinned memory.
+    def put(self, ids_N: UInt16, asked_A: Array, *, mixture: Mixture | None = None) -> None:
+        """Write ids, the communities to measure and, where the host divides them, votes into
+        pinned memory.
 
         Places of `asked_A` that are left over ask for 0, which no pixel has.
         """
         self.here.ids_N.numpy()[:] = ids_N
-        self.here.second_N.numpy()[:] = mixture.second_N
-        self.here.ballots_N.numpy()[:] = mixture.ballots_N
+        if mixture is not None:
+            self.here.second_N.numpy()[:] = mixture.second_N
+            self.here.ballots_N.numpy()[:] = mixture.ballots_N
         asked = self.here.asked_A.numpy()
         asked[:] = 0
         asked[: len(asked_A)] = asked_A

@@ -13,6 +13,7 @@ from torch import Tensor
 from scopeside.device.card import Card, Mark
 from scopeside.device.contrast import ContrastRoom, References, contrast_room
 from scopeside.device.groups import GroupRoom, group_room
+from scopeside.device.guess import KnownRoom, known_room
 from scopeside.device.ids import IdsRoom, ids_room
 from scopeside.device.pixels import FrameKind
 from scopeside.settings import Settings
@@ -29,8 +30,8 @@ ASKED = 64
 INTERPRETED_PROGRAMS = 8
 """A card measures regions by hundreds of programs at a time, an interpreter one after the other."""
 
-STAGES = ("preprocess", "chips", "embed", "graph", "communities")
-"""The stages up to the communities, by which their marks are named."""
+STAGES = ("preprocess", "chips", "embed", "graph", "communities", "identity")
+"""The stages up to the ids, by which their marks are named."""
 LAST_STAGES = ("labelmap", "regions")
 
 
@@ -52,18 +53,19 @@ class Told:
         pairs.append(self.inverse_N)
         if self.found is not None:
             pairs += [self.found.labels_N, self.found.sums_KD]
-            pairs.append(self.found.between_KK)
+            pairs += [self.found.between_KK, self.found.ids_N]
         for here, there in pairs:
             here.copy_(there, non_blocking=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToldLouvain:
-    """What of that Louvain left, where it runs with the frame."""
+    """What of that Louvain left, where it runs with the frame, and the ids painted by it."""
 
     labels_N: tuple[Tensor, Tensor]
     sums_KD: tuple[Tensor, Tensor]
     between_KK: tuple[Tensor, Tensor]
+    ids_N: tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,15 +80,14 @@ class Marks:
     told: Mark
     finish_begun: Mark
     last_stages: dict[str, Mark]
-    finished: Mark
     download_begun: Mark
     downloaded: Mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """`workspace` and `groups` are there where Louvain runs with the frame. `measured` has pinned
-    memory beside each of what `regions` measures."""
+    """`workspace`, `groups` and `known` are there where Louvain runs with the frame. `measured` has
+    pinned memory beside each of what `regions` measures."""
 
     pinned_YX: Tensor
     frame_YX: Tensor
@@ -101,6 +102,7 @@ class Lane:
     graph: GraphTensors
     workspace: Workspace | None
     groups: GroupRoom | None
+    known: KnownRoom | None
     ids: IdsRoom
     labels_YX: Tensor
     confidence_YX: Tensor
@@ -133,6 +135,7 @@ def make_lane(
     inverse_N = empty(chips)
     workspace = plan_louvain(chips, places, device=device) if with_louvain else None
     groups = group_room(len(graph.neighbours), features, device) if with_louvain else None
+    ids = ids_room(chips, ASKED, card)
     regions = region_tensors(
         ASKED,
         device=device,
@@ -153,12 +156,13 @@ def make_lane(
         graph=graph,
         workspace=workspace,
         groups=groups,
-        ids=ids_room(chips, ASKED, card),
+        known=known_room(ASKED, features, card) if with_louvain else None,
+        ids=ids,
         labels_YX=empty(*kind.shape, dtype=torch.uint16),
         confidence_YX=empty(*kind.shape, dtype=torch.uint8),
         regions=regions,
         measured=tuple(_beside(card, field) for field in in_order(regions)),
-        told=_told(card, contrast, graph, inverse_N, _found(card, workspace, groups)),
+        told=_told(card, contrast, graph, inverse_N, _found(card, workspace, groups, ids)),
         marks=_marks(card),
     )
 
@@ -192,13 +196,16 @@ def _told(
     )
 
 
-def _found(card: Card, workspace: Workspace | None, groups: GroupRoom | None) -> ToldLouvain | None:
+def _found(
+    card: Card, workspace: Workspace | None, groups: GroupRoom | None, ids: IdsRoom
+) -> ToldLouvain | None:
     if workspace is None or groups is None:
         return None
     return ToldLouvain(
         labels_N=_beside(card, workspace.numbers_N),
         sums_KD=_beside(card, groups.sums_KD),
         between_KK=_beside(card, groups.between_KK),
+        ids_N=_beside(card, ids.there.ids_N),
     )
 
 
@@ -216,7 +223,6 @@ def _marks(card: Card) -> Marks:
         told=card.mark(),
         finish_begun=card.inner_mark(),
         last_stages={stage: card.inner_mark() for stage in LAST_STAGES},
-        finished=card.mark(),
         download_begun=card.mark(),
         downloaded=card.mark(),
     )

@@ -11,10 +11,10 @@ from scopeside.device.card import Card, Line
 class Lines:
     """Five lines, so that copies, the next frame's network and this frame's end do not queue.
 
-    `compute` has what takes long: up to the communities. `finish` has what the host waits for,
-    paint and regions among it, and goes first where the card has to choose. `tell` copies what
-    `compute` found, `copy_out` what `finish` made: in one line, this frame's label map would wait
-    behind what is to be told of the next.
+    `compute` has what takes long: a frame. `tell` copies what it found, and `copy_out`, after that,
+    the label map that it painted. `finish` has what the host asks for and waits for, and goes first
+    where the card has to choose. A map that is painted again is copied there too: in the other two
+    lines, what they have to bring of the next frame was asked for before.
     """
 
     copy_in: Line

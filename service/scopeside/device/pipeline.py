@@ -1,13 +1,15 @@
 """A frame's way through the service with every stage on a card; see `scopeside.pipeline`.
 
-    begin    receive -> contrast -> chips -> embed -> graph -> communities     launched, not waited
-    finish   identity -> mixture -> ids to the card -> label map -> regions    by host and card
-             -> descriptors                                                   by the host
+    begin    receive -> contrast -> chips -> embed -> graph -> communities -> a guess of the ids
+             -> mixture -> label map -> regions                                launched, not waited
+    finish   identity -> descriptors                                           by the host
+             mixture -> label map -> regions              by the card once more, for other ids
 
 What `begin` launches needs no answer from the host, so it is one CUDA graph where Louvain is our
 own kernels, and the card works on it while the host finishes the frame before. Identities and the
-resolution are state of the host: frames are finished in order, and what was found at a resolution
-that is no longer in force is found anew. So the answer is the same with one frame at a time.
+resolution are state of the host: frames are finished in order, what was found at a resolution that
+is no longer in force is found anew, and what was painted by a guess that the host does not confirm
+is painted again. So the answer is the same with one frame at a time, and whatever was guessed.
 """
 
 from __future__ import annotations
@@ -20,12 +22,12 @@ import numpy as np
 
 from scopeside.clock import StageClock
 from scopeside.device.answers import Answers, answers
-from scopeside.device.back import download, measure_all, measured
 from scopeside.device.begun import Begun
 from scopeside.device.card import Card
 from scopeside.device.engines.engine import Engine
 from scopeside.device.lane import ASKED
 from scopeside.device.lines import Lines
+from scopeside.device.painting import Painting
 from scopeside.device.pixels import FrameKind, put
 from scopeside.device.plan import LANES, Planner, Track
 from scopeside.device.plans import Plans
@@ -36,9 +38,6 @@ from scopeside.messages import (
     ChipGrid,
     Frame,
     GraphSummary,
-    Identified,
-    LabelMap,
-    Mixture,
     Partition,
     Provenance,
     Segmentation,
@@ -51,9 +50,7 @@ from scopeside.stages.descriptors import Descriptors
 from scopeside.stages.embed.device_memory import in_fitting_tiles
 from scopeside.stages.identity import IdentityTracker
 from scopeside.stages.labelmap import communities_of
-from scopeside.stages.mixture import mixture_of
 from scopeside.stages.resolution import CommunityFinder
-from scopeside_kernels.reference import Regions
 
 
 class DevicePipeline:
@@ -90,6 +87,7 @@ class DevicePipeline:
         self._plans = Plans(planner, with_louvain=lambda chips: engine_of(chips).on_card)
         self._shortage = Shortage()
         self._life = 0
+        self._painting = Painting(planner.card, planner.lines)
         self._contrast_series: str | None = None
         self.memory = PipelineMemory(
             settings, provenance, finder=finder, tracker=tracker, descriptors=descriptors
@@ -127,9 +125,12 @@ class DevicePipeline:
         lane, marks, lines = track.lane, track.lane.marks, self._lines
         with clock("receive"):
             put(frame.image_YX, lane.pinned_YX)
+        asked_A = None
         with lines.copy_in.use():
             marks.upload_begun.set()
             lane.frame_YX.copy_(lane.pinned_YX, non_blocking=True)
+            if lane.known is not None:
+                asked_A = lane.known.send(*self.tracker.latest(ASKED))
             marks.uploaded.set()
         resolution = self._likely_resolution(track)
         with lines.compute.use():
@@ -137,7 +138,7 @@ class DevicePipeline:
             if lane.workspace is not None and resolution is not None:
                 lane.workspace.set_resolution(resolution)
             lines.compute.after(marks.uploaded)
-            track.front()
+            track.first()
             marks.computed.set()
         lines.tell.after(marks.computed)
         with lines.tell.use():
@@ -147,6 +148,7 @@ class DevicePipeline:
             frame=frame,
             plan=plan,
             track=track,
+            maps=self._painting.begun(track, asked_A),
             resolution=resolution,
             replanned=replanned,
             life=self._life,
@@ -171,9 +173,9 @@ class DevicePipeline:
             partition = self._divided(told, grid)
         with clock("identity"):
             identified = self.tracker.identify(partition, told.looks, grid)
-        with clock("labelmap"):
-            mixture = mixture_of(identified.ids_N, told.looks, grid)
-        label_map, found = self._painted(begun.track, identified, mixture)
+        label_map, found = self._painting.finished(
+            begun.track, begun.maps, identified, told, grid, clock
+        )
         with clock("regions"):
             communities = communities_of(
                 # Every pixel is under a chip, and every chip has an id that was asked for.
@@ -215,31 +217,6 @@ class DevicePipeline:
             else self.finder.find(told.graph, told.looks)
         )
         return tidied(told.graph, partition, told.units, told.looks, grid, self._settings)
-
-    def _painted(
-        self, track: Track, identified: Identified, mixture: Mixture
-    ) -> tuple[LabelMap, Regions]:
-        lane, lines = track.lane, self._lines
-        ids_K = np.array([identity.id for identity in identified.identities], np.uint16)
-        lane.ids.put(identified.ids_N, mixture, ids_K[:ASKED])
-        labels_YX = self._card.pinned(tuple(lane.labels_YX.shape), lane.labels_YX.dtype)
-        confidence_YX = self._card.pinned(tuple(lane.labels_YX.shape), lane.confidence_YX.dtype)
-        with lines.finish.use():
-            lane.ids.upload()
-            track.back()
-            lane.marks.finished.set()
-        lines.copy_out.after(lane.marks.finished)
-        with lines.copy_out.use():
-            lane.marks.download_begun.set()
-            download(lane, labels_YX, confidence_YX)
-            lane.marks.downloaded.set()
-        lane.marks.downloaded.wait()
-        if len(ids_K) <= ASKED:
-            found = measured(lane, len(ids_K))
-        else:
-            with lines.finish.use():
-                found = measure_all(lane, ids_K)
-        return LabelMap(labels_YX=labels_YX.numpy(), confidence_YX=confidence_YX.numpy()), found
 
     def plan(self, shape: tuple[int, int]) -> None:
         """Prepare for frames of `shape` with the expected pixels: the only moment at which anything
@@ -298,6 +275,7 @@ class DevicePipeline:
                 "planned": len(plans),
                 "tile_chips": self._planner.batch,
                 "out_of_memory": self._shortage.frames,
+                "repainted": self._painting.repainted,
                 "captured": all(track.captured for plan in plans for track in plan.tracks),
                 **self._meter(),
             }

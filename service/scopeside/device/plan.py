@@ -19,6 +19,7 @@ from scopeside.device.front import Front
 from scopeside.device.lane import Lane, make_lane
 from scopeside.device.lines import Lines
 from scopeside.device.pixels import FrameKind
+from scopeside.device.votes import Surroundings
 from scopeside.messages import ChipGrid
 from scopeside.settings import Settings
 from scopeside.stages.embed.device_memory import device_memory
@@ -37,12 +38,22 @@ Launch = Callable[[], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """A lane with the launches that fill it; `captured` says that each is one CUDA graph."""
+    """A lane with the launches that fill it; `captured` says that each is one CUDA graph.
+
+    Where Louvain runs with the frame, `first` is all of it, painted by the ids that the card takes
+    its chips to have: `paints`. Otherwise it ends before Louvain. `back` paints by ids from the
+    host, and `back_divided`, which is never captured, by its votes too.
+    """
 
     lane: Lane
-    front: Launch
+    first: Launch
     back: Launch
+    back_divided: Launch
     captured: bool
+
+    @property
+    def paints(self) -> bool:
+        return self.lane.known is not None
 
 
 class Plan:
@@ -62,8 +73,7 @@ class Plan:
 class Planner:
     """Makes plans: this is when a card's kernels are compiled, and its memory is taken.
 
-    `batch` is the tile that fits the card as far as is known. Captured is what needs no
-    answer from the host in between: with Louvain in `front`, that is all of it.
+    `batch` is the tile that fits the card as far as is known.
     """
 
     settings: Settings
@@ -121,17 +131,24 @@ class Planner:
                     program=program,
                     lane=lane,
                 )
-                tracks.append(self._track(front, Back(tables=painting, lane=lane), pools))
+                back = Back(tables=painting, surroundings=Surroundings.of(grid), lane=lane)
+                tracks.append(self._track(front, back, pools))
         return Plan(grid, tuple(tracks))
 
     def _track(self, front: Front, back: Back, pools: tuple[object, object]) -> Track:
+        def all_of_it() -> None:
+            front.launch()
+            back.launch()
+
+        whole = front.lane.known is not None
         # Once as they are: kernels are compiled and libraries take their workspaces.
         ran = [
-            self._ran(self.lines.compute, front.launch),
+            self._ran(self.lines.compute, all_of_it if whole else front.launch),
             self._ran(self.lines.finish, back.launch),
         ]
+        captured = True
         try:
-            captured = [
+            first, again = [
                 self.card.captured(line, launch, pool=pool)
                 for (line, launch), pool in zip(ran, pools, strict=True)
             ]
@@ -143,9 +160,15 @@ class Planner:
                 "launching kernel by kernel: the work of a frame could not be captured",
                 extra={"because": str(error)},
             )
-            captured = [launch for _, launch in ran]
-            return Track(lane=front.lane, front=captured[0], back=captured[1], captured=False)
-        return Track(lane=front.lane, front=captured[0], back=captured[1], captured=True)
+            first, again = [launch for _, launch in ran]
+            captured = False
+        return Track(
+            lane=front.lane,
+            first=first,
+            back=again,
+            back_divided=back.launch_divided,
+            captured=captured,
+        )
 
     def _ran(self, line: Line, launch: Launch) -> tuple[Line, Launch]:
         with line.use():

@@ -11,7 +11,8 @@ def card_stages(marks: Marks) -> dict[str, float]:
     """Return seconds by stage, copies among them, in the order in which the card did them.
 
     A stage's time is what passed on the card since the stage before. With two frames on the card
-    that has pauses in it, in which the other frame's kernels ran.
+    that has pauses in it, in which the other frame's kernels ran. Of what was painted twice, only
+    the second time counts.
     """
     seconds = {"upload": marks.uploaded.seconds_since(marks.upload_begun)}
     seconds |= _between(marks.begun, marks.stages)

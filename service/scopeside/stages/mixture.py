@@ -21,6 +21,8 @@ OWN_BALLOTS = BALLOTS // 2 + 1
 """Fewest votes of a chip for its own id: what it *is* was decided by the whole frame."""
 PURE_CHIPS = 3
 """Chips away from any border that tell how a material looks; of fewer, all of its chips do."""
+SAME = 1e-6
+"""Squared distance of two means below which they are the same, as far as float32 can tell."""
 
 
 def mixture_of(ids_N: UInt16, embeddings: Float32 | Looks, grid: ChipGrid) -> Mixture:
@@ -31,7 +33,8 @@ def mixture_of(ids_N: UInt16, embeddings: Float32 | Looks, grid: ChipGrid) -> Mi
     names, place_N = np.unique(ids_N, return_inverse=True)
     second_N = ids_N.copy()
     ballots_N = np.full(len(ids_N), BALLOTS, np.uint8)
-    near_NK = communities_near(place_N.reshape(grid.rows, grid.cols), len(names), _reach(grid))
+    place_RC = place_N.reshape(grid.rows, grid.cols)
+    near_NK = communities_near(place_RC, len(names), grid.overlap_reach)
     near_NK[np.arange(len(ids_N)), place_N] = False
     border_N: NDArray[np.bool_] = np.logical_or.reduce(near_NK, axis=1)
     border_B = np.flatnonzero(border_N)
@@ -46,7 +49,7 @@ def mixture_of(ids_N: UInt16, embeddings: Float32 | Looks, grid: ChipGrid) -> Mi
     own_mean_B = product_BK[np.arange(len(border_B)), own_B]
     along_BK = product_BK - own_mean_B[:, None] - product_KK[own_B] + square_K[own_B][:, None]
     length_BK = square_K[own_B][:, None] - 2.0 * product_KK[own_B] + square_K
-    share_BK = np.divide(along_BK, length_BK, out=np.zeros_like(along_BK), where=length_BK > 1e-6)
+    share_BK = np.divide(along_BK, length_BK, out=np.zeros_like(along_BK), where=length_BK > SAME)
     share_BK[~near_NK[border_B]] = -1.0
     other_B = share_BK.argmax(axis=1)
     share_B = share_BK[np.arange(len(border_B)), other_B]
@@ -55,11 +58,6 @@ def mixture_of(ids_N: UInt16, embeddings: Float32 | Looks, grid: ChipGrid) -> Mi
     second_N[border_B] = names[other_B]
     ballots_N[border_B] = BALLOTS - given_B
     return Mixture(second_N=second_N, ballots_N=ballots_N)
-
-
-def _reach(grid: ChipGrid) -> int:
-    """Return how many rows or columns away a chip still overlaps; the next one at least."""
-    return max(1, -(-grid.chip_px // grid.stride_px) - 1)
 
 
 def _telling(place_N: Int64, pure_N: NDArray[np.bool_], communities: int) -> Int64:

@@ -12,12 +12,15 @@ have equal stamps, and nobody takes them for stamps of today."""
 
 
 class Pace:
-    """Lets a microscope's clock follow the monotonic one, `speed` times as fast; None does not."""
+    """Lets a microscope's clock follow the monotonic one, `speed` times as fast; None does not.
+
+    It begins with the first command: what is not looked at yet does not age while a loop starts.
+    """
 
     def __init__(self, microscope: Microscope, *, speed: float | None) -> None:
         self._microscope = microscope
         self.speed = speed
-        self._began_s = time.monotonic()
+        self._began_s: float | None = None
         self._from_s = microscope.clock_s
 
     @property
@@ -29,6 +32,8 @@ class Pace:
         if self.speed is None:
             self._microscope.wait(waited_s)
             return
+        if self._began_s is None:
+            self._began_s = time.monotonic()
         passed_s = self._now_s(self.speed) - self._microscope.clock_s
         if passed_s > 0:
             self._microscope.wait(passed_s)
@@ -46,4 +51,6 @@ class Pace:
         return time.time_ns()
 
     def _now_s(self, speed: float) -> float:
+        if self._began_s is None:
+            return self._from_s
         return self._from_s + speed * (time.monotonic() - self._began_s)

@@ -27,6 +27,19 @@ _GAUGES = (
     ),
 )
 
+_COUNTERS = (
+    (
+        "out_of_memory",
+        "scopeside_gpu_out_of_memory_frames",
+        "Frames lost because the card's memory ran out while they were computed.",
+    ),
+    (
+        "repainted",
+        "scopeside_gpu_repainted_frames",
+        "Frames painted a second time, since their ids were not those that the card had guessed.",
+    ),
+)
+
 
 def gpu_metrics(gpu: Mapping[str, Any]) -> Iterator[Metric]:
     """Yield what the card tells; what it does not tell is absent."""
@@ -37,15 +50,12 @@ def gpu_metrics(gpu: Mapping[str, Any]) -> Iterator[Metric]:
             family = GaugeMetricFamily(name, words, labels=["gpu"])
             family.add_metric([title], factor * value)
             yield family
-    shortages = gpu.get("out_of_memory")
-    if shortages is not None:
-        counter = CounterMetricFamily(
-            "scopeside_gpu_out_of_memory_frames",
-            "Frames lost because the card's memory ran out while they were computed.",
-            labels=["gpu"],
-        )
-        counter.add_metric([title], shortages)
-        yield counter
+    for key, name, words in _COUNTERS:
+        count = gpu.get(key)
+        if count is not None:
+            counter = CounterMetricFamily(name, words, labels=["gpu"])
+            counter.add_metric([title], count)
+            yield counter
     memory = gpu.get("memory_bytes")
     if memory is not None:
         family = GaugeMetricFamily(

@@ -24,6 +24,19 @@ def test_ids_count_from_one_and_carry_their_prototypes(looks: Prototypes) -> Non
     assert np.array_equal(kept.variance_K, looks.variance_K[[2, 0]])
 
 
+def test_those_seen_last_are_told_in_the_order_of_their_ids(looks: Prototypes) -> None:
+    gallery = Gallery()
+    assert [part.shape for part in gallery.latest(2)] == [(0,), (0, 0)]
+    for row in (2, 0, 1):
+        gallery.add(looks, row, frame=0)
+    gallery.attend(frozenset({1, 3}), frame=1)
+    ids_J, means_JD = gallery.latest(2)
+    assert ids_J.tolist() == [1, 3]
+    assert np.array_equal(means_JD, looks.means_KD[[2, 1]])
+    assert gallery.latest(5)[0].tolist() == [1, 2, 3]
+    assert gallery.latest(1)[0].tolist() == [1]
+
+
 def test_learning_moves_a_prototype_a_little_and_leaves_its_source_alone(
     looks: Prototypes,
 ) -> None:

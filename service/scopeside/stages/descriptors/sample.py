@@ -73,7 +73,7 @@ def chosen(identified: Identified, label_map: LabelMap, grid: ChipGrid, *, most:
     sizes_K = np.array([identity.chips for identity in identified.identities])
     largest_K = np.sort(np.argsort(-sizes_K, kind="stable")[:room])
     most = min(most, max(1, room // len(sizes_K)))
-    inner_N = _surrounded(ids_N.reshape(grid.rows, grid.cols), _reach(grid)).ravel()
+    inner_N = _surrounded(ids_N.reshape(grid.rows, grid.cols), grid.overlap_reach).ravel()
     taken = []
     for k in largest_K.tolist():
         own_N = ids_N == identified.identities[k].id
@@ -106,11 +106,6 @@ def _placed(chips_M: Int64, ids_N: UInt16, grid: ChipGrid) -> Sample:
         x0_M=np.clip(grid.x0_C[col_M] + inset_px, 0, grid.shape[1] - side_px),
         side_px=side_px,
     )
-
-
-def _reach(grid: ChipGrid) -> int:
-    """Return how many rows or columns away a chip still overlaps; the next one at least."""
-    return max(1, -(-grid.chip_px // grid.stride_px) - 1)
 
 
 def _surrounded(ids_RC: Array, reach: int) -> NDArray[np.bool_]:

@@ -68,6 +68,13 @@ class Gallery:
         """Return the mean unit embeddings of known identities, in the order given."""
         return np.stack([self._entries[id_].mean_D for id_ in ids])
 
+    def latest(self, most: int) -> tuple[Int64, Float32]:
+        """Return ids, in their order, and mean unit embeddings of those seen last, `(J, D)`."""
+        ids = sorted(sorted(self._entries, key=lambda id_: (-self._seen(id_), id_))[:most])
+        if not ids:
+            return np.empty(0, np.int64), np.empty((0, 0), np.float32)
+        return np.array(ids, np.int64), self.means(ids)
+
     def add(self, looks: Prototypes, row: int, *, frame: int) -> int | None:
         """Take in what `looks` has in `row`; None when ids or room are used up.
 

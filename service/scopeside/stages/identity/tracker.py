@@ -86,6 +86,10 @@ class IdentityTracker:
         """Return the ids of all identities of that name; any thread may ask."""
         return self._gallery.named(name)
 
+    def latest(self, most: int) -> tuple[Int64, Float32]:
+        """Return the ids and the mean unit embeddings, `(J, D)`, of identities seen last."""
+        return self._gallery.latest(most)
+
     def set_name(self, id_: int, name: str | None) -> bool:
         """Name an identity or, with None, take its name away; False where it is not known."""
         return self._gallery.set_name(id_, name)
