@@ -66,8 +66,16 @@ def test_a_training_goes_on_from_its_folder_with_another_length(kept, start, tra
     "other", [{"seed": 8}, {"archive": ("/a",)}, {"plan": replace(PLAN, chips_each=5)}]
 )
 def test_a_training_of_other_batches_is_refused(kept, start, other):
-    with pytest.raises(ConfigError, match=r"another seed, archive or start; give the same"):
+    with pytest.raises(ConfigError, match=r"another seed, archive or start, .*; give the same"):
         Folder(kept).resume(Untouched(), recipe(**other), start)
+
+
+def test_a_training_on_specimens_of_an_earlier_version_is_refused(folder, tmp_path, start):
+    begun = {name: value for name, value in recipe().to_json().items() if name != "simulation"}
+    saved = {"recipe": json.dumps(begun), "start": start.sha256, "spent_s": 1.0}
+    torch.save(saved, tmp_path / "out" / RESUME_FILE)
+    with pytest.raises(ConfigError, match="a version that simulates other specimens"):
+        folder.resume(Untouched(), recipe(), start)
 
 
 def test_a_training_from_another_start_is_refused(kept, start):

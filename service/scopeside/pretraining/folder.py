@@ -80,8 +80,9 @@ class Folder:
                 begun, spent_s = json.loads(saved["recipe"]), float(saved["spent_s"])
                 if not recipe.same_batches(begun) or saved["start"] != start.sha256:
                     raise ConfigError(
-                        f"{self._path} holds a training with another seed, archive or start;"
-                        " give the same again, or choose another folder with -o."
+                        f"{self._path} holds a training with another seed, archive or start, or"
+                        " of a version that simulates other specimens; give the same again, or"
+                        " choose another folder with -o."
                     )
                 trainer.resume(saved)
         self._forget_after(trainer.steps)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from scopeside.pretraining.batches import Plan
+from scopeside.pretraining.specimens import SIMULATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,7 @@ class Recipe:
     minutes: float | None = None
     seed: int = 7
     device: str = "cpu"
+    simulation: int = SIMULATION
     archive: tuple[str, ...] = ()
     plan: Plan = field(default_factory=Plan)
 
@@ -38,7 +40,9 @@ class Recipe:
     def same_batches(self, other: dict[str, Any]) -> bool:
         """Whether a training begun by `other` can go on as this: only its length may differ."""
         own = self.to_json()
-        return all(own[name] == other.get(name) for name in ("seed", "archive", "plan"))
+        return all(
+            own[name] == other.get(name) for name in ("seed", "archive", "plan", "simulation")
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the recipe as JSON knows it."""

@@ -21,6 +21,8 @@ from scopeside.pretraining.rims import outlined, shaded
 from scopeside.pretraining.textures import drawn
 from scopeside.stages.embed.simulated import normalised
 
+SIMULATION = 2
+"""Raised where a seed gives other specimens than before: trainings begun then cannot go on."""
 MARGIN_PX = 12
 MOST_MATERIALS = 4
 EDGE_PX = 1.5
