@@ -8,6 +8,7 @@ python examples/stop_in_time.py
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 
@@ -19,7 +20,8 @@ RUNS_BEHIND = 0.005
 Found on nine other specimens; `benchmarks/loops.py --calibrate` measures it."""
 DWELL_S = 0.5
 FRAMES = 8
-"""Frames through which a line is laid, to know what will be when the blanker closes."""
+"""Frames whose median slope tells what will be when the blanker closes: a line of least squares
+would take a patch that turns at once for the speed of the front."""
 
 
 def stop(client: Client, twin: TwinClient, target: float) -> Iterator[float]:
@@ -45,8 +47,9 @@ def stop(client: Client, twin: TwinClient, target: float) -> Iterator[float]:
             seen = [*seen, (ended_s - 0.5 * DWELL_S, fraction)][-FRAMES:]
             shown_s, fractions = np.array(seen).T
             shut_s = ended_s + waited_s + 0.5 * (waited_s + DWELL_S)
-            line = np.polyfit(shown_s, fractions, 1) if len(seen) == FRAMES else [0.0]
-            if np.polyval(line, shut_s) + RUNS_BEHIND >= target:
+            slopes = [(b - a) / (t - s) for (s, a), (t, b) in combinations(seen, 2)]
+            then = np.median(fractions + np.median(slopes or 0.0) * (shut_s - shown_s))
+            if len(seen) == FRAMES and then + RUNS_BEHIND >= target:
                 twin.blank("shut")
 
 
