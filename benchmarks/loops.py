@@ -113,19 +113,19 @@ def summary(rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def follow_aims(report: Report, rows: Sequence[Row], how: str) -> None:
+def follow_aims(report: Report, rows: Sequence[Row], how: str = "") -> None:
     share = float(np.mean([row["in_view"] for row in rows]))
     report.aim(f"Front kept in view, share of frames{how}", "at least", 0.95, "", share)
 
 
-def survey_aims(report: Report, rows: Sequence[Row], how: str) -> None:
+def survey_aims(report: Report, rows: Sequence[Row], how: str = "") -> None:
     reached = float(np.mean([row["kinds_reached"] == row["kinds"] for row in rows]))
     report.aim(f"Survey reaches every kind, share of specimens{how}", "at least", 1.0, "", reached)
     worst = max(row["dose_over_raster"] for row in rows)
     report.aim(f"Survey's dose over the raster's, worst specimen{how}", "at most", 0.25, "", worst)
 
 
-def stop_aims(report: Report, rows: Sequence[Row], how: str) -> None:
+def stop_aims(report: Report, rows: Sequence[Row], how: str = "") -> None:
     within = float(np.mean([abs(row["off_target"]) <= TOLERANCE for row in rows]))
     report.aim(
         f"Stopped within 3 percentage points of one half, share of specimens{how}",

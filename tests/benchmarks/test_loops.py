@@ -48,5 +48,14 @@ def test_an_aim_is_met_by_what_was_measured(loop, rows, met):
     assert [aim.met for aim in report.aims] == met
 
 
+def test_what_was_measured_in_real_time_says_so():
+    report = Report(name="loops", question="?", how="by hand")
+    loops.AIMS["follow"](report, [{"in_view": 1.0}], ", in real time")
+
+    assert [aim.what for aim in report.aims] == [
+        "Front kept in view, share of frames, in real time"
+    ]
+
+
 def test_the_loops_are_calibrated_on_other_specimens_than_they_are_measured_on():
     assert not set(loops.CALIBRATION_SEEDS) & set(range(300, 310))
