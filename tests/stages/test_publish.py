@@ -70,6 +70,7 @@ def published(recorder: Any, *segmentations: Segmentation, codec: Any = "none") 
         waiting,
         settle=recorder.settle,
         settled=recorder.settled,
+        published=lambda one: recorder.log.append(f"known {one.frame.number}"),
     )
     for one in segmentations:
         waiting.put(one)
@@ -83,6 +84,8 @@ def test_a_frame_is_settled_only_when_its_result_and_events_have_left(
     recorder = Recorder()
     published(recorder, segmentation)
     assert recorder.log == [
+        # Who has the result may ask about it at once.
+        "known 3",
         "settle s",
         "result",
         ("appeared", "s", 3, 1),

@@ -112,13 +112,14 @@ class Publish:
 
     def _publish(self, segmentation: Segmentation) -> None:
         frame = segmentation.frame
+        # First: whoever has a result may ask for its targets at once.
+        self._published(segmentation)
         accounting = self._settle(frame.series)
         clocks = _Readings()
         message = encode_segmentation(
             segmentation, accounting=accounting, clocks=clocks.read, codec=self._settings.codec
         )
         self._outputs.send_result(message)
-        self._published(segmentation)
         self._save(segmentation, message)
         changes = segmentation.identified
         for id_ in changes.appeared:

@@ -26,7 +26,7 @@ class Newest:
         self._lock = Lock()
 
     def put(self, segmentation: Segmentation) -> None:
-        """Take the segmentation whose result has just been sent."""
+        """Take the segmentation whose result is sent next."""
         before = self._published
         seen = see(segmentation, None if before is None else before.seen)
         with self._lock:
