@@ -114,7 +114,7 @@ class Steering:
         return {name: int(state["fired"]) for name, state in self._alarms.states().items()}
 
     def published(self, segmentation: Segmentation) -> None:
-        """Take note of a segmentation whose result was sent."""
+        """Take note of a segmentation whose result is sent next."""
         self._newest.put(segmentation)
 
     def targets(self, request: Targets, known: Known) -> dict[str, Any]:
