@@ -10,12 +10,7 @@ DEFAULT_ENDPOINT = "tcp://127.0.0.1:5555"
 
 def add_publishing_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that say where, how fast and to whom frames are sent."""
-    parser.add_argument(
-        "--to",
-        default=DEFAULT_ENDPOINT,
-        metavar="ENDPOINT",
-        help="where frames go (default: %(default)s)",
-    )
+    add_endpoint_argument(parser)
     parser.add_argument(
         "--rate",
         type=rate,
@@ -24,6 +19,16 @@ def add_publishing_arguments(parser: argparse.ArgumentParser) -> None:
         help="frames a second; 0 sends as fast as the receiver takes (default: %(default)s)",
     )
     add_sending_arguments(parser)
+
+
+def add_endpoint_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the argument that says where frames are sent."""
+    parser.add_argument(
+        "--to",
+        default=DEFAULT_ENDPOINT,
+        metavar="ENDPOINT",
+        help="where frames go (default: %(default)s)",
+    )
 
 
 def add_socket_arguments(parser: argparse.ArgumentParser) -> None:

@@ -13,10 +13,7 @@ from scopeside.commands.publishing import (
     require_shared,
     say,
 )
-from scopeside.commands.publishing_arguments import (
-    DEFAULT_ENDPOINT,
-    add_socket_arguments,
-)
+from scopeside.commands.publishing_arguments import add_endpoint_argument, add_socket_arguments
 from scopeside.commands.stopping import stopping
 from scopeside.errors import ConfigError
 from scopeside.twin import client
@@ -58,12 +55,7 @@ def _add_endpoints(parser: argparse.ArgumentParser) -> None:
         metavar="ENDPOINT",
         help="where commands are taken (default: %(default)s)",
     )
-    parser.add_argument(
-        "--to",
-        default=DEFAULT_ENDPOINT,
-        metavar="ENDPOINT",
-        help="where frames go (default: %(default)s)",
-    )
+    add_endpoint_argument(parser)
     add_socket_arguments(parser)
 
 
