@@ -29,7 +29,7 @@ from scopeside.stages.resolution import LADDER
 from scopeside_kernels.reference import unit_rows
 
 RESOLUTIONS = (*LADDER, 1.5, 2.0)
-"""Fixed resolutions that `auto` is compared with: its own ladder, and two finer ones."""
+"""Fixed resolutions that `auto` is compared with: its own ladder, and finer ones."""
 BEYOND_FRAMES = 1
 """Frames of each set in the robustness table, which needs nine embeddings a frame."""
 

@@ -16,6 +16,7 @@ from scopeside.stages.graph import build_graph
 from scopeside.stages.resolution import (
     LADDER,
     PROBE_EVERY,
+    SEARCHES,
     STABLE,
     STABLE_APART,
     SURVEY_DRAWS,
@@ -265,14 +266,14 @@ class Alone(Told):
 SHARED = in_spreads(embed={"weights": "seeded", "mode": "shared"}, identity={"merge_distance": 0})
 
 
-@pytest.mark.parametrize("rung", range(len(LADDER)))
+@pytest.mark.parametrize("resolution", SEARCHES["shared"].ladder)
 def test_stable_split_that_one_resolution_alone_finds_is_not_taken_in_shared_mode(
-    rung: int,
+    resolution: float,
 ) -> None:
     planted = frame([120, 80])
-    found = finder(SHARED, Alone(at=LADDER[rung]))
+    found = finder(SHARED, Alone(at=resolution))
     answers = [found.find(*planted) for _ in range(20 * PROBE_EVERY)]
-    assert LADDER[rung] not in {one.resolution for one in answers}
+    assert resolution not in {one.resolution for one in answers}
     assert all(one.labels_N.tolist() == labels([120, 80]).tolist() for one in answers)
 
 
@@ -283,12 +284,13 @@ def test_probes_of_a_steady_stream_are_of_the_rungs_around_the_one_in_force(
     counting = CountingClusterer()
     found = finder(in_spreads(embed={"weights": "seeded", "mode": mode}), counting)
     planted = frame([110, 70, 45])
-    in_force = LADDER.index(found.find(*planted).resolution)
+    ladder = SEARCHES[mode].ladder
+    in_force = ladder.index(found.find(*planted).resolution)
     counting.asked.clear()
     for _ in range(16 * PROBE_EVERY):
         found.find(*planted)
-    around = range(max(in_force - reach, 0), min(in_force + reach + 1, len(LADDER)))
-    assert set(counting.asked) == {LADDER[rung] for rung in around}
+    around = ladder[max(in_force - reach, 0) : in_force + reach + 1]
+    assert set(counting.asked) == set(around)
 
 
 def test_resolution_that_has_become_unstable_is_given_up_but_not_at_once() -> None:
@@ -307,19 +309,30 @@ def test_resolution_that_has_become_unstable_is_given_up_but_not_at_once() -> No
 class Shaken:
     """The planted halves of a whole graph; of a thinned one, with some chips on the other side.
 
-    Where a rung is the finest it agrees that far; coarser ones find one community.
+    So it is from the resolution `shaken_from` on. Coarser ones find the halves in every graph, or
+    one community where `coarser_whole` says so.
     """
 
     name = "shaken"
 
-    def __init__(self, whole: Graph, *, chips: int) -> None:
+    def __init__(
+        self,
+        whole: Graph,
+        *,
+        chips: int,
+        shaken_from: float = LADDER[-1],
+        coarser_whole: bool = True,
+    ) -> None:
         self._edges = whole.edges
         self._chips = chips
+        self._from = shaken_from
+        self._coarser_whole = coarser_whole
 
     def partition(self, graph: Graph, *, resolution: float, seed: int) -> Partition:
         labels_N = labels([120, 80])
-        if resolution < LADDER[-1]:
-            labels_N = np.zeros_like(labels_N)
+        if resolution < self._from:
+            if self._coarser_whole:
+                labels_N = np.zeros_like(labels_N)
         elif graph.edges < self._edges:
             labels_N[: self._chips] = 1
         return Partition(
@@ -339,6 +352,25 @@ def test_split_of_known_distances_needs_less_agreement_than_one_in_spreads() -> 
     assert finder(with_merge_distance(0), clusterer).find(*planted).communities == 1
     known = in_spreads(identity={"merge_distance": 0, "unit": 0.7})
     assert finder(known, clusterer).find(*planted).communities == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "shaken_chips", "finest"),
+    [("chips", 2, True), ("chips", 3, False), ("shared", 1, True), ("shared", 2, False)],
+)
+def test_finest_of_resolutions_that_are_nearly_as_stable_is_taken(
+    mode: str, shaken_chips: int, finest: bool
+) -> None:
+    planted = frame([120, 80])
+    shaken = labels([120, 80])
+    shaken[:shaken_chips] = 1
+    behind = 1.0 - adjusted_rand(labels([120, 80]), shaken)
+    search = SEARCHES[mode]
+    assert (behind <= search.tolerance) is finest
+    clusterer = Shaken(planted[0], chips=shaken_chips, shaken_from=0.45, coarser_whole=False)
+    settings = in_spreads(embed={"weights": "seeded", "mode": mode}, identity={"merge_distance": 0})
+    taken = finder(settings, clusterer).find(*planted).resolution
+    assert (taken == search.ladder[-1]) is finest
 
 
 @pytest.mark.parametrize(("noisy_chips", "given_up"), [(2, False), (7, True)])

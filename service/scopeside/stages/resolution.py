@@ -11,7 +11,7 @@ Shape suffixes: N chips; D embedding features; K communities; R rungs of the lad
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,14 +46,31 @@ STABLE_APART = 0.8
 so what is left apart has shown already that it differs."""
 PROBE_EVERY = 3
 """Frames for one probe. Probing more often changed nothing on simulated runs of 40 frames."""
-TOLERANCE: dict[str, float] = {"chips": 0.05, "shared": 0.02}
-"""Rungs this close to the best one count as its equals, by `embed.mode`: coarse ones miss small
-phases, and what too fine ones divide is joined where it is one material."""
-REACH: dict[str, int] = {"chips": 0, "shared": 1}
-"""How many rungs away a split should be found as well. In `shared` mode noise chose between rungs
-that were as stable by themselves; in `chips` mode nothing was gained by it."""
 PATIENCE = 2
 """Probes in a row that must prefer another rung before it is taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What rungs are tried, and what counts as evidence for one (see `Evidence`).
+
+    Rungs within `tolerance` of the best count as its equals: coarse ones miss small phases, and
+    what too fine ones divide is joined where it is one material. A split should be found as far as
+    `reach` rungs away, too.
+    """
+
+    ladder: tuple[float, ...]
+    tolerance: float
+    reach: int
+
+
+SEARCHES = {
+    "chips": Search(ladder=LADDER, tolerance=0.05, reach=0),
+    "shared": Search(ladder=(*LADDER, 1.5), tolerance=0.03, reach=1),
+}
+"""By `embed.mode`. In `shared` mode noise chose between rungs that were as stable by themselves;
+small phases showed at the finer rung first. In `chips` mode neighbours told nothing, and with the
+finer rung label maps were less steady under fresh noise."""
 
 
 class CommunityFinder:
@@ -89,8 +106,11 @@ class CommunityFinder:
 
     def reset(self) -> None:
         """Forget what has been learnt of the series; the next frame is surveyed."""
-        mode = self._settings.embed.mode
-        self._evidence = Evidence(len(LADDER), reach=REACH[mode], tolerance=TOLERANCE[mode])
+        search = SEARCHES[self._settings.embed.mode]
+        self._ladder = search.ladder
+        self._evidence = Evidence(
+            len(search.ladder), reach=search.reach, tolerance=search.tolerance
+        )
         self._rung: int | None = None
         self._frames = 0
         self._probes = 0
@@ -100,7 +120,7 @@ class CommunityFinder:
     def state(self) -> dict[str, Any]:
         """Return what has been learnt of the series as numbers and lists."""
         return {
-            "ladder": list(LADDER),
+            "ladder": list(self._ladder),
             **self._evidence.state(),
             "rung": self._rung,
             "frames": self._frames,
@@ -116,9 +136,9 @@ class CommunityFinder:
         """
         self.reset()
         try:
-            rung, same = state["rung"], list(state["ladder"]) == list(LADDER)
+            rung, same = state["rung"], list(state["ladder"]) == list(self._ladder)
             counts = [int(state[key]) for key in ("frames", "probes", "dissent", "apart")]
-            if not same or rung not in (None, *range(len(LADDER))):
+            if not same or rung not in (None, *range(len(self._ladder))):
                 return
             self._evidence.restore(state)
         except (KeyError, TypeError, ValueError):
@@ -134,7 +154,7 @@ class CommunityFinder:
     def resolution(self) -> float:
         """The resolution in force; the ladder's first before anything was surveyed."""
         given = self._settings.graph.resolution
-        return LADDER[self._rung or 0] if given == "auto" else given
+        return self._ladder[self._rung or 0] if given == "auto" else given
 
     def find(self, graph: AnyGraph, embeddings: Float32 | Looks) -> Partition:
         """Partition one frame; `stability` is None where the resolution is given as a number.
@@ -151,10 +171,10 @@ class CommunityFinder:
             return self._partition(graph, embeddings, resolution)
         if graph.edges == 0:
             # Nothing to thin: such a frame says nothing of the series.
-            return self._partition(graph, embeddings, LADDER[self._rung or 0])
+            return self._partition(graph, embeddings, self._ladder[self._rung or 0])
         if self._rung is None:
             return self._survey(graph, embeddings)
-        partition = self._partition(graph, embeddings, LADDER[self._rung])
+        partition = self._partition(graph, embeddings, self._ladder[self._rung])
         answer = replace(partition, stability=float(self._evidence.stability_R[self._rung]))
         self._frames += 1
         if self._frames % PROBE_EVERY == 0:
@@ -184,16 +204,16 @@ class CommunityFinder:
         """Judge every rung on this frame and return the partition of the one chosen."""
         thinning = _thinning(graph, seed=self._settings.communities.seed)
         thinned = [thinning.draw(number, share=THINNED_SHARE) for number in range(SURVEY_DRAWS)]
-        partitions = [self._partition(graph, embeddings, resolution) for resolution in LADDER]
+        partitions = [self._partition(graph, embeddings, resolution) for resolution in self._ladder]
         others = [
             [self._partition(draw, embeddings, resolution) for draw in thinned]
-            for resolution in LADDER
+            for resolution in self._ladder
         ]
         for rung, partition in enumerate(partitions):
             for beside in self._evidence.asked(rung):
                 self._evidence.learn(rung, beside, partition, others[beside], memory=1.0)
         stability_R = self._evidence.stability_R
-        chosen = self._preferred(range(len(LADDER)), in_force=None)
+        chosen = self._preferred(range(len(self._ladder)), in_force=None)
         if chosen is None:
             whole_R = np.array([partition.communities == 1 for partition in partitions])
             whole = np.flatnonzero(whole_R & (stability_R >= self._stable))
@@ -205,26 +225,26 @@ class CommunityFinder:
         self, graph: AnyGraph, embeddings: Looks, partition: Partition, in_force: int
     ) -> None:
         """Probe one rung and take a neighbour once it has been preferred for long enough."""
-        near = range(max(in_force - 1, 0), min(in_force + 2, len(LADDER)))
+        near = range(max(in_force - 1, 0), min(in_force + 2, len(self._ladder)))
         others = [rung for rung in near if rung != in_force]
         turn, elsewhere = divmod(self._probes, 2)
         whole = partition.communities == 1
         if whole:
             # Nothing was split, so there is nothing to judge here and the next rung need not
             # split either: go round all the others.
-            near = range(len(LADDER))
+            near = range(len(self._ladder))
             others = [rung for rung in near if rung != in_force]
             turn, elsewhere = self._probes, 1
         rung = in_force
         if elsewhere:
             turn, other = divmod(turn, len(others))
             rung = others[other]
-            partition = self._partition(graph, embeddings, LADDER[rung])
+            partition = self._partition(graph, embeddings, self._ladder[rung])
         asked = self._evidence.asked(rung)
         beside = rung if whole else asked[turn % len(asked)]
         thinning = _thinning(graph, seed=self._settings.communities.seed)
         thinned = thinning.draw(self._probes, share=THINNED_SHARE)
-        thinned_too = self._partition(thinned, embeddings, LADDER[beside])
+        thinned_too = self._partition(thinned, embeddings, self._ladder[beside])
         self._evidence.learn(rung, beside, partition, [thinned_too], memory=MEMORY)
         self._probes += 1
         preferred = self._preferred(near, in_force=in_force)

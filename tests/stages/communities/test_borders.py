@@ -31,6 +31,14 @@ def rings(core: float, rim: float) -> Array:
     return np.where(away_N <= core, CORE, np.where(away_N <= core + rim, RIM, FIELD))
 
 
+def stripes(*, field: int) -> Array:
+    """Columns of core, two chips wide, with a rim of one on either side, `field` chips apart."""
+    beside = [FIELD] * (field // 2)
+    period = [*beside, RIM, CORE, CORE, RIM, *beside]
+    across_C = np.resize(period, GRID.cols)
+    return np.broadcast_to(across_C, (GRID.rows, GRID.cols)).ravel()
+
+
 def looks_of(kinds_N: Array, rim: tuple[float, float, float] = BETWEEN_BOTH) -> Float32:
     """Embeddings of field, rim and core: three directions, the rim's given by its shares."""
     centres_KD = np.eye(3, 6)
@@ -71,14 +79,20 @@ def test_rim_about_a_disc_is_given_to_disc_and_field_by_what_each_chip_looks_lik
     assert (found.resolution, found.stability) == (0.5, 0.75)
 
 
+@pytest.mark.parametrize("kinds_N", [rings(1.5, 2.0), stripes(field=6)], ids=["disc", "stripes"])
+def test_side_may_be_small_as_long_as_the_other_is_not(kinds_N: Array) -> None:
+    """Every chip of the core touches the rim and the field; few of the field touch the core."""
+    assert after(kinds_N, looks_of(kinds_N)).communities == 2
+
+
 @pytest.mark.parametrize(
     ("kinds_N", "looks", "why"),
     [
         (rings(4.0, 2.0), LIKE_NEITHER, "a layer of its own kind"),
         (rings(4.0, 2.0), BEYOND_THE_FIELD, "near one side, and not between the two"),
         (rings(3.0, 6.0), BETWEEN_BOTH, "wider than a chip touches"),
-        (rings(1.5, 2.0), BETWEEN_BOTH, "a core as small as a chip touches both as well"),
         (np.arange(GRID.chips) % 3, BETWEEN_BOTH, "everything touches everything"),
+        (stripes(field=4), BETWEEN_BOTH, "half of the field, and all of the core, touch both"),
         (np.where(rings(4.0, 2.0) == FIELD, FIELD, CORE), BETWEEN_BOTH, "two are no border"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -4,7 +4,7 @@ A chip on the border of two materials shows both, and its rim besides. Where bor
 around particles a few chips wide, such chips are alike and many, and Louvain makes a community of
 them as stable as any. It is told by its place: nearly every one of its chips touches both of the
 same two communities, most chips of which touch no such pair. What it was found on is in
-docs/adr/0004-resolution-by-stability.md.
+docs/adr/0038-borders-are-no-material.md.
 
 Shape suffixes: N chips; R, C rows and columns of the chip grid; K communities; B chips of one.
 """
@@ -23,9 +23,10 @@ from scopeside.stages.surroundings import communities_near
 
 BETWEEN = 0.8
 """Share of a border's chips that touch both sides, at least."""
-SIDES_BETWEEN = 0.6
-"""Share of either side's chips that touch the border and the other side, at most. Where structures
-are as small as chips everything touches everything, and nothing is a border."""
+FREE_SIDE = 0.4
+"""Share of one side's chips that touch the border and the other side, at most. The other side may
+be small: most of a sphere's core touches its rim. Where structures are as small as chips both
+sides are crowded, and nothing is a border."""
 
 MOST = 32
 """Communities beyond which no border is looked for: so many are dust, and the search would take
@@ -57,8 +58,8 @@ def _foremost_border(
 ) -> tuple[int, int, int] | None:
     """Return the community most of whose chips lie between two others, and those; None if none."""
     between_KKK = _between(labels_N, grid)
-    most_KKK = np.maximum(between_KKK.transpose(1, 0, 2), between_KKK.transpose(2, 1, 0))
-    candidate_KKK = (between_KKK >= BETWEEN) & (most_KKK <= SIDES_BETWEEN)
+    freer_KKK = np.minimum(between_KKK.transpose(1, 0, 2), between_KKK.transpose(2, 1, 0))
+    candidate_KKK = (between_KKK >= BETWEEN) & (freer_KKK <= FREE_SIDE)
     if not candidate_KKK.any():
         return None
     described = prototypes_of(looks, labels_N, unit=unit)
