@@ -3,8 +3,8 @@
 A chip on the border of two materials shows both, and its rim besides. Where borders are long, as
 around particles a few chips wide, such chips are alike and many, and Louvain makes a community of
 them as stable as any. It is told by its place: nearly every one of its chips touches both of the
-same two communities, most chips of which touch no such pair. What it was found on is in
-docs/adr/0038-borders-are-no-material.md.
+same two communities, while most chips of one of those touch no such pair. What it was found on is
+in docs/adr/0038-borders-are-no-material.md.
 
 Shape suffixes: N chips; R, C rows and columns of the chip grid; K communities; B chips of one.
 """
@@ -23,7 +23,7 @@ from scopeside.stages.surroundings import communities_near
 
 BETWEEN = 0.8
 """Share of a border's chips that touch both sides, at least."""
-FREE_SIDE = 0.4
+FREE_SIDE = 0.45
 """Share of one side's chips that touch the border and the other side, at most. The other side may
 be small: most of a sphere's core touches its rim. Where structures are as small as chips both
 sides are crowded, and nothing is a border."""
