@@ -163,7 +163,8 @@ class CommunitySettings(Section):
     """Smaller communities join their most similar neighbour."""
     borders: Literal["give", "keep"] = Field(default="give", json_schema_extra=LIVE)
     """`give` gives the chips of a community that is only the border of two others to those; `keep`
-    leaves it, for layers as thin as a chip (as `identity.merge_distance` 0 does)."""
+    leaves it, for layers as thin as a chip and shells of small particles (as
+    `identity.merge_distance` 0 does)."""
 
 
 class IdentitySettings(Section):

@@ -19,7 +19,6 @@ from scopeside.stages.resolution import (
     SEARCHES,
     STABLE,
     STABLE_APART,
-    SURVEY_DRAWS,
     CommunityFinder,
 )
 
@@ -153,12 +152,13 @@ def test_frame_that_is_stable_nowhere_is_taken_at_the_coarsest_resolution() -> N
     assert partition.stability < 0.1
 
 
-def test_later_frames_cost_at_most_three_partitions() -> None:
+@pytest.mark.parametrize(("mode", "first"), [("chips", 28), ("shared", 32)])
+def test_later_frames_cost_at_most_three_partitions(mode: str, first: int) -> None:
     counting = CountingClusterer()
-    found = finder(AUTO, counting)
+    found = finder(in_spreads(embed={"weights": "seeded", "mode": mode}), counting)
     planted = frame([120, 80])
     found.find(*planted)
-    assert len(counting.asked) == len(LADDER) * (1 + SURVEY_DRAWS)
+    assert len(counting.asked) == first
     for _ in range(30):
         counting.asked.clear()
         found.find(*planted)
@@ -253,7 +253,7 @@ class Alone(Told):
     """Answers at one resolution with other halves than at all the rest, stably."""
 
     def __init__(self, *, at: float) -> None:
-        super().__init__()
+        super().__init__(up_to=SEARCHES["shared"].ladder[-1])
         self._at = at
 
     def partition(self, graph: Graph, *, resolution: float, seed: int) -> Partition:
@@ -263,7 +263,9 @@ class Alone(Told):
         return replace(planted, labels_N=relabelled(np.arange(graph.nodes) % 2))
 
 
-SHARED = in_spreads(embed={"weights": "seeded", "mode": "shared"}, identity={"merge_distance": 0})
+def in_mode(mode: str) -> Settings:
+    """Nothing is joined, so that what a clusterer answers is what counts."""
+    return in_spreads(embed={"weights": "seeded", "mode": mode}, identity={"merge_distance": 0})
 
 
 @pytest.mark.parametrize("resolution", SEARCHES["shared"].ladder)
@@ -271,7 +273,7 @@ def test_stable_split_that_one_resolution_alone_finds_is_not_taken_in_shared_mod
     resolution: float,
 ) -> None:
     planted = frame([120, 80])
-    found = finder(SHARED, Alone(at=resolution))
+    found = finder(in_mode("shared"), Alone(at=resolution))
     answers = [found.find(*planted) for _ in range(20 * PROBE_EVERY)]
     assert resolution not in {one.resolution for one in answers}
     assert all(one.labels_N.tolist() == labels([120, 80]).tolist() for one in answers)
@@ -368,9 +370,44 @@ def test_finest_of_resolutions_that_are_nearly_as_stable_is_taken(
     search = SEARCHES[mode]
     assert (behind <= search.tolerance) is finest
     clusterer = Shaken(planted[0], chips=shaken_chips, shaken_from=0.45, coarser_whole=False)
-    settings = in_spreads(embed={"weights": "seeded", "mode": mode}, identity={"merge_distance": 0})
-    taken = finder(settings, clusterer).find(*planted).resolution
+    taken = finder(in_mode(mode), clusterer).find(*planted).resolution
     assert (taken == search.ladder[-1]) is finest
+
+
+@pytest.mark.parametrize(
+    ("mode", "communities", "resolution"), [("chips", 1, 1.0), ("shared", 2, 1.5)]
+)
+def test_split_that_shows_beyond_plain_modularity_is_found_in_shared_mode(
+    mode: str, communities: int, resolution: float
+) -> None:
+    planted = frame([120, 80])
+    found = finder(in_mode(mode), Shaken(planted[0], chips=0, shaken_from=1.2))
+    partition = found.find(*planted)
+    assert (partition.communities, partition.resolution) == (communities, resolution)
+    assert found.resolution == resolution
+
+
+@pytest.mark.parametrize("to", SEARCHES)
+@pytest.mark.parametrize("mode", SEARCHES)
+def test_what_was_learnt_is_restored_in_the_same_mode_alone(mode: str, to: str) -> None:
+    before = finder(in_mode(mode), Told(up_to=SEARCHES[mode].ladder[-1]))
+    planted = frame([120, 80])
+    for _ in range(5 * PROBE_EVERY):
+        before.find(*planted)
+    after = finder(in_mode(to), Told())
+    fresh = after.state()
+    after.restore(before.state())
+    assert after.state() == (before.state() if to == mode else fresh)
+
+
+def test_frame_without_edges_is_partitioned_at_the_resolution_in_force_in_shared_mode() -> None:
+    planted = frame([120, 80])
+    found = finder(in_mode("shared"), Told(up_to=SEARCHES["shared"].ladder[-1]))
+    in_force = found.find(*planted).resolution
+    blank_ND = np.ones_like(planted[1])
+    blank = build_graph(blank_ND, GraphSettings())[0]
+    assert blank.edges == 0
+    assert found.find(blank, blank_ND).resolution == in_force == SEARCHES["shared"].ladder[-1]
 
 
 @pytest.mark.parametrize(("noisy_chips", "given_up"), [(2, False), (7, True)])

@@ -26,8 +26,8 @@ from scopeside.stages.evidence import HOLD, MEMORY, Evidence
 from scopeside.thinning import Thinning
 
 LADDER = (0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0)
-"""Resolutions tried. Below the first, two phases were joined even in clear frames; the last is
-plain modularity, as published."""
+"""Resolutions tried in either mode. Below the first, two phases were joined even in clear frames;
+the last is plain modularity, as published."""
 ALIKE = 0.8
 """Communities of one frame are joined within this share of `identity.merge_distance`. At the whole
 distance, which holds between a part and its material, phases of real micrographs were joined."""
@@ -68,9 +68,10 @@ SEARCHES = {
     "chips": Search(ladder=LADDER, tolerance=0.05, reach=0),
     "shared": Search(ladder=(*LADDER, 1.5), tolerance=0.03, reach=1),
 }
-"""By `embed.mode`. In `shared` mode noise chose between rungs that were as stable by themselves;
-small phases showed at the finer rung first. In `chips` mode neighbours told nothing, and with the
-finer rung label maps were less steady under fresh noise."""
+"""By `embed.mode`; measured in docs/adr/0004. In `shared` mode noise chose between rungs that were
+as stable by themselves, so a split must be found at neighbours, too, and small phases show at a
+finer rung first. In `chips` mode neighbours told nothing, and with the finer rung label maps were
+less steady under fresh noise."""
 
 
 class CommunityFinder:

@@ -3,8 +3,8 @@
 A chip on the border of two materials shows both, and its rim besides. Where borders are long, as
 around particles a few chips wide, such chips are alike and many, and Louvain makes a community of
 them as stable as any. It is told by its place: nearly every one of its chips touches both of the
-same two communities, while most chips of one of those touch no such pair. What it was found on is
-in docs/adr/0038-borders-are-no-material.md.
+same two communities, while most chips of at least one of those do not touch both it and the other.
+What it was found on is in docs/adr/0038-borders-are-no-material.md.
 
 Shape suffixes: N chips; R, C rows and columns of the chip grid; K communities; B chips of one.
 """
@@ -25,8 +25,8 @@ BETWEEN = 0.8
 """Share of a border's chips that touch both sides, at least."""
 FREE_SIDE = 0.45
 """Share of one side's chips that touch the border and the other side, at most. The other side may
-be small: most of a sphere's core touches its rim. Where structures are as small as chips both
-sides are crowded, and nothing is a border."""
+be small: most of a small sphere's core touches its rim and what lies outside. Where structures are
+as small as chips everything touches everything, and neither side is free (docs/adr/0038)."""
 
 MOST = 32
 """Communities beyond which no border is looked for: so many are dust, and the search would take
@@ -58,8 +58,8 @@ def _foremost_border(
 ) -> tuple[int, int, int] | None:
     """Return the community most of whose chips lie between two others, and those; None if none."""
     between_KKK = _between(labels_N, grid)
-    freer_KKK = np.minimum(between_KKK.transpose(1, 0, 2), between_KKK.transpose(2, 1, 0))
-    candidate_KKK = (between_KKK >= BETWEEN) & (freer_KKK <= FREE_SIDE)
+    # Each pair of sides comes in both orders, so that either may be the free one.
+    candidate_KKK = (between_KKK >= BETWEEN) & (between_KKK.transpose(1, 0, 2) <= FREE_SIDE)
     if not candidate_KKK.any():
         return None
     described = prototypes_of(looks, labels_N, unit=unit)
