@@ -105,6 +105,16 @@ def test_what_is_no_border_stays(
     assert give_borders_away(GRAPH, before, told, GRID, unit=0.7) is before, why
 
 
+@pytest.mark.parametrize(("share", "communities"), [(0.85, 2), (0.75, 3)])
+def test_most_chips_of_a_border_lie_between_its_sides(share: float, communities: int) -> None:
+    """The others lie in the field, where they touch one side alone."""
+    kinds_N = rings(4.0, 2.0)
+    rim = np.count_nonzero(kinds_N == RIM)
+    elsewhere = np.flatnonzero(kinds_N == FIELD)[: round(rim / share) - rim]
+    kinds_N[elsewhere] = RIM
+    assert after(kinds_N, looks_of(kinds_N)).communities == communities
+
+
 def test_among_dust_no_border_is_looked_for() -> None:
     kinds_N = rings(4.0, 2.0)
     looks_ND = looks_of(kinds_N)
