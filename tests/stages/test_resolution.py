@@ -22,6 +22,9 @@ from scopeside.stages.resolution import (
     CommunityFinder,
 )
 
+FINEST = SEARCHES["shared"].ladder[-1]
+"""Of the resolutions tried in any mode."""
+
 
 def in_spreads(**sections: dict[str, object]) -> Settings:
     """Settings whose distances are in units of the spread, which planted embeddings are made in."""
@@ -253,7 +256,7 @@ class Alone(Told):
     """Answers at one resolution with other halves than at all the rest, stably."""
 
     def __init__(self, *, at: float) -> None:
-        super().__init__(up_to=SEARCHES["shared"].ladder[-1])
+        super().__init__(up_to=FINEST)
         self._at = at
 
     def partition(self, graph: Graph, *, resolution: float, seed: int) -> Partition:
@@ -402,12 +405,12 @@ def test_what_was_learnt_is_restored_in_the_same_mode_alone(mode: str, to: str) 
 
 def test_frame_without_edges_is_partitioned_at_the_resolution_in_force_in_shared_mode() -> None:
     planted = frame([120, 80])
-    found = finder(in_mode("shared"), Told(up_to=SEARCHES["shared"].ladder[-1]))
+    found = finder(in_mode("shared"), Told(up_to=FINEST))
     in_force = found.find(*planted).resolution
     blank_ND = np.ones_like(planted[1])
     blank = build_graph(blank_ND, GraphSettings())[0]
     assert blank.edges == 0
-    assert found.find(blank, blank_ND).resolution == in_force == SEARCHES["shared"].ladder[-1]
+    assert found.find(blank, blank_ND).resolution == in_force == FINEST
 
 
 @pytest.mark.parametrize(("noisy_chips", "given_up"), [(2, False), (7, True)])

@@ -16,7 +16,7 @@ from scopeside.pretraining.folder import Folder
 from scopeside.pretraining.probe import Probe, probe_frames, probed
 from scopeside.pretraining.recipe import Recipe
 from scopeside.pretraining.stream import BatchStream
-from scopeside.pretraining.trainer import Trainer
+from scopeside.pretraining.trainer import State, Step, Trainer
 from scopeside.stages.embed.weights import Weights
 
 SAVE_EVERY = 100
@@ -70,11 +70,7 @@ def train(
                 if done >= 1.0:
                     break
                 step = trainer.step(batch, done=done)
-                if not math.isfinite(step.loss + step.gradient):
-                    raise ServiceError(
-                        f"The training diverged at step {step.number}: its loss is no number any"
-                        f" more; what was saved last, {SAVE_EVERY} steps before at most, is kept."
-                    )
+                _require_finite(step)
                 folder.log(spent_s=spent_s, step=step)
                 if step.number % PROBE_EVERY == 0:
                     probe = probed(trainer.mean, frames, device=recipe.device)
@@ -82,10 +78,9 @@ def train(
                 if step.number % SAVE_EVERY == 0:
                     folder.save(trainer, recipe, start, spent_s)
                 rate = (trainer.steps - first) / (time.monotonic() - rate_from_s)
-                done = recipe.done(trainer.steps, spent_s)
                 tell(
                     Progress(
-                        done=done,
+                        done=recipe.done(trainer.steps, spent_s),
                         steps=step.number,
                         steps_per_s=rate,
                         left_s=recipe.left_s(trainer.steps, spent_s, rate),
@@ -97,15 +92,32 @@ def train(
         folder.save(trainer, recipe, start, spent_s)
         raise
     folder.save(trainer, recipe, start, spent_s)
-    # Numbers that no training batch has; both modes, since one network serves both.
-    with BatchStream(recipe.plan, seed=recipe.seed + 1, first=0, archive=archive) as stream:
-        state = trainer.settled(_unless(stopped, islice(stream, SETTLING_BATCHES)))
+    state = _settled(trainer, recipe, archive, stopped)
     final = probed(state, frames, device=recipe.device)
     before = probed(start.state, frames, device=recipe.device)
     folder.log(spent_s=spent_s, probe=final, step_number=trainer.steps)
     return folder.finish(
         state, recipe, start, steps=trainer.steps, spent_s=spent_s, probes=(before, final)
     )
+
+
+def _require_finite(step: Step) -> None:
+    if not math.isfinite(step.loss + step.gradient):
+        raise ServiceError(
+            f"The training diverged at step {step.number}: its loss is no number any"
+            f" more; what was saved last, {SAVE_EVERY} steps before at most, is kept."
+        )
+
+
+def _settled(
+    trainer: Trainer, recipe: Recipe, archive: Archive | None, stopped: Callable[[], bool]
+) -> State:
+    """Return the trained state, its batch statistics averaged over batches of both modes.
+
+    One network serves both. The batches have numbers that no training batch has.
+    """
+    with BatchStream(recipe.plan, seed=recipe.seed + 1, first=0, archive=archive) as stream:
+        return trainer.settled(_unless(stopped, islice(stream, SETTLING_BATCHES)))
 
 
 def _unless(stopped: Callable[[], bool], batches: Iterable[Batch]) -> Iterator[Batch]:
